@@ -1,0 +1,125 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=sh
+# Shared by the project's shell scripts: source it first.
+#
+# A script that builds something prints one line on stdout, the folder that
+# holds the result, and everything else on stderr. A result is complete or not
+# there: it is made under $CACHE/tmp and renamed into place by publish.
+# Exit status 2 is a lab or usage error, as everywhere in this project.
+set -eu
+TOP=$(cd "$(dirname "$0")/.." && pwd)
+CACHE=${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/kvm-pks
+OUT=$TOP/out
+export LC_ALL=C
+
+# die SENTENCE: name what was wrong and what to do, and stop.
+die() {
+	printf '%s: %s\n' "${0##*/}" "$*" >&2
+	exit 2
+}
+
+say() {
+	printf '%s\n' "$*" >&2
+}
+
+# digest PATH...: a short name for the content of files or folders and the
+# names in them, so that a result can be cached under it.
+digest() {
+	for _d in "$@"; do
+		(cd "$(dirname "$_d")" && find "$(basename "$_d")" -type f | sort | xargs -r sha256sum)
+	done | sha256sum | cut -c1-16
+}
+
+# need_space MB FOLDER: refuse before a long step what would fail in its middle.
+need_space() {
+	mkdir -p "$2" 2>/dev/null || die "cannot write to $2: free some space or set XDG_CACHE_HOME to a folder on another disk"
+	_free=$(df -Pm "$2" | awk 'NR == 2 { print $4 }')
+	[ "$_free" -ge "$1" ] ||
+		die "$2 has $_free MB free and this step needs $1 MB: free some space or set XDG_CACHE_HOME to a folder on another disk"
+}
+
+# need PACKAGE...: have Debian packages installed; only root can add them.
+need() {
+	_missing=
+	for _p in "$@"; do
+		dpkg-query -W -f '${Status}' "$_p" 2>/dev/null | grep -q '^install ok installed' ||
+			_missing="$_missing $_p"
+	done
+	[ -n "$_missing" ] || return 0
+	command -v apt-get >/dev/null || die "this machine has no apt-get: install these Debian packages' contents by hand:$_missing"
+	[ "$(id -u)" = 0 ] || die "these packages are missing, and only root can install them: apt-get install$_missing"
+	know "${_missing##* }"
+	# shellcheck disable=SC2086
+	step "installing$_missing" 60 env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends $_missing ||
+		die "apt-get could not install$_missing: see the lines above; check the network and the machine's apt sources"
+}
+
+# know PACKAGE: have apt's lists name the package.
+know() {
+	[ -z "$(apt-cache madison "$1" 2>/dev/null)" ] || return 0
+	[ "$(id -u)" = 0 ] || die "apt does not know the package $1: run apt-get update as root, then try again"
+	step "reading the package lists" 10 apt-get update || true
+	[ -n "$(apt-cache madison "$1" 2>/dev/null)" ] ||
+		die "apt does not know the package $1 even after apt-get update: check the network and the machine's apt sources"
+}
+
+# step WHAT SECONDS COMMAND...: run a long step. SECONDS is what it is known to
+# take on two cores. A terminal sees the time running, anything else two lines;
+# the command's own output is kept in a file and shown when it fails.
+step() {
+	_what=$1 _about=$2
+	shift 2
+	mkdir -p "$CACHE/tmp" 2>/dev/null || die "cannot write to $CACHE: free some space or set XDG_CACHE_HOME to a folder on another disk"
+	_log=$CACHE/tmp/$$.step.log
+	_start=$(date +%s)
+	_tick=
+	if [ -t 2 ]; then
+		( while sleep 1; do
+			printf '\r%s: %d s of about %d s ' "$_what" $(($(date +%s) - _start)) "$_about" >&2
+		done ) &
+		_tick=$!
+	else
+		say "$_what (about $_about s)"
+	fi
+	_rc=0
+	"$@" >"$_log" 2>&1 </dev/null || _rc=$?
+	[ -z "$_tick" ] || { kill "$_tick" 2>/dev/null; wait "$_tick" 2>/dev/null || true; printf '\r' >&2; }
+	if [ $_rc = 0 ]; then
+		say "$_what: done in $(($(date +%s) - _start)) s      "
+	else
+		say "$_what: failed after $(($(date +%s) - _start)) s; its last lines:"
+		tail -n 15 "$_log" >&2 || true
+		if [ "$(df -Pm "$CACHE" | awk 'NR == 2 { print $4 }')" -lt 20 ]; then
+			say "the disk of $CACHE is full: free some space or set XDG_CACHE_HOME to a folder on another disk"
+		fi
+	fi
+	rm -f "$_log"
+	return $_rc
+}
+
+# lock NAME: one build of a thing at a time; the lock goes with the process.
+lock() {
+	mkdir -p "$CACHE/tmp" 2>/dev/null || die "cannot write to $CACHE: free some space or set XDG_CACHE_HOME to a folder on another disk"
+	exec 9>"$CACHE/tmp/lock.$1"
+	flock -n 9 || { say "waiting for another run that makes $1"; flock 9; }
+}
+
+# scratch: set SCRATCH to an empty folder that goes when the script ends. What
+# a killed run left there goes now.
+scratch() {
+	mkdir -p "$CACHE/tmp"
+	for _d in "$CACHE"/tmp/[0-9]*; do
+		_pid=${_d##*/} _pid=${_pid%%.*}
+		[ ! -e "$_d" ] || kill -0 "$_pid" 2>/dev/null || rm -rf "$_d"
+	done
+	SCRATCH=$CACHE/tmp/$$.scratch
+	mkdir -p "$SCRATCH"
+	trap 'rm -rf "$CACHE/tmp/$$".*' EXIT
+	trap 'exit 130' INT
+	trap 'exit 143' TERM HUP
+}
+
+# publish FOLDER NAME: rename a finished folder to its place in the cache.
+publish() {
+	mv -T "$1" "$CACHE/$2" 2>/dev/null || [ -d "$CACHE/$2" ] || die "cannot write $CACHE/$2"
+}
