@@ -82,7 +82,7 @@ step() {
 		say "$_what (about $_about s)"
 	fi
 	_rc=0
-	"$@" >"$_log" 2>&1 </dev/null || _rc=$?
+	( "$@" ) >"$_log" 2>&1 </dev/null || _rc=$?
 	[ -z "$_tick" ] || { kill "$_tick" 2>/dev/null; wait "$_tick" 2>/dev/null || true; printf '\r' >&2; }
 	if [ $_rc = 0 ]; then
 		say "$_what: done in $(($(date +%s) - _start)) s      "
