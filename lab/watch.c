@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Runs the emulator: watch BARE LIMIT LOG COMMAND...
+ * Runs the emulator: watch BARE LIMIT LOG FOLDER COMMAND...
  *
+ * FOLDER holds the files of this run and is removed at its end.
  * The emulator finds pipes for its serial ports at /dev/fd/3 and /dev/fd/4.
  * COM1 goes to stdout, COM2 to the file LOG ("-": nowhere), and the lines of
  * COM2 that begin with "lab: " to stderr. The patched emulator tells the byte
@@ -9,7 +10,7 @@
  * L0 (BARE is 0) lab/init.c chose it, else the guest did.
  */
 #define _GNU_SOURCE
-#include <limits.h>
+#include <ftw.h>
 #include "pump.h"
 
 #define OUT_MAX		((size_t)64 << 20)
@@ -91,6 +92,12 @@ static int judge(enum why why, int bare, int status, const char *limit)
 	return LAB;
 }
 
+static int remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
+{
+	(void)st, (void)type, (void)ftw;
+	return remove(path);
+}
+
 int main(int argc, char **argv)
 {
 	struct stream s[3] = {
@@ -102,8 +109,8 @@ int main(int argc, char **argv)
 	double deadline;
 	enum why why;
 
-	if (argc < 5) {
-		say("usage: watch BARE LIMIT LOG COMMAND...");
+	if (argc < 6) {
+		say("usage: watch BARE LIMIT LOG FOLDER COMMAND...");
 		return LAB;
 	}
 	bare = atoi(argv[1]);
@@ -125,10 +132,11 @@ int main(int argc, char **argv)
 	fds[3] = pipes[0][1];
 	fds[4] = pipes[1][1];
 	deadline = now() + atof(argv[2]);
-	start_child(argv + 4, fds, 5);
+	start_child(argv + 5, fds, 5);
 	for (i = 0; i < 3; i++)
 		close(pipes[i][1]);
 	why = pump(s, 3, deadline);
 	status = end_child(s, 3, 5);
+	nftw(argv[4], remove_one, 8, FTW_DEPTH | FTW_PHYS);
 	return judge(why, bare, status, argv[2]);
 }
