@@ -75,6 +75,8 @@ static void mounts(void)
 		mkdir(what[i][1], 0755);
 		mount(what[i][0], what[i][1], what[i][0], 0, NULL);
 	}
+	if (symlink("/proc/self/fd", "/dev/fd"))
+		perror("/dev/fd");
 }
 
 static char *read_all(const char *name, size_t *size)
@@ -189,7 +191,7 @@ int main(void)
 	dup2(fd, 1);
 	if (com1 < 0)
 		lab_error("open its first serial port");
-	setenv("PATH", "/bin", 1);
+	setenv("PATH", "/bin:/usr/bin", 1);
 	setenv("HOME", "/tmp", 1);
 	load_modules();
 	if (chdir("/job/files"))
