@@ -61,33 +61,23 @@ static void reserved_without_p(const struct oracle_cpu *c, const struct oracle_p
 		v->error &= ~ORACLE_P;
 }
 
-/* EFLAGS.AC lifts SMAP from implicit accesses too. */
+/* EFLAGS.AC lifts SMAP from implicit accesses too, if they come from CPL 0. */
 static void ac_lifts_implicit(const struct oracle_cpu *c, const struct oracle_page *p,
 			      const struct kind *k, struct oracle_verdict *v)
 {
-	if (k->access == ORACLE_IMPLICIT_READ)
+	if (k->access == ORACLE_IMPLICIT_READ && k->cpl == 0)
 		*v = oracle(c, p, ORACLE_READ, 0);
-}
-
-/* The same, but not from those that CPL 3 code causes. */
-static void ac_lifts_implicit_at_cpl0(const struct oracle_cpu *c,
-				      const struct oracle_page *p,
-				      const struct kind *k, struct oracle_verdict *v)
-{
-	if (k->cpl == 0)
-		ac_lifts_implicit(c, p, k, v);
 }
 
 /* In the order in which they apply: the first two ask the oracle anew. */
 static const struct deviation deviations[] = {
-	{ on_tcg, "EFLAGS.AC lifts SMAP from implicit accesses at CPL 0",
-	  ac_lifts_implicit_at_cpl0 },
+	{ on_tcg, "EFLAGS.AC lifts SMAP from implicit accesses at CPL 0", ac_lifts_implicit },
 	{ on_tcg, "the read of a read-modify-write faults as a read", rmw_reads_first },
 	{ on_tcg, "no PK on a user access to a supervisor address", no_pk_with_us },
 	{ on_tcg, "a reserved bit is reported without P", reserved_without_p },
 	{ on_kvm_emulator, "the key is asked for the read of a read-modify-write only",
 	  rmw_reads_key_first },
-	{ on_bochs, "EFLAGS.AC lifts SMAP from implicit accesses", ac_lifts_implicit },
+	{ on_bochs, "EFLAGS.AC lifts SMAP from implicit accesses at CPL 0", ac_lifts_implicit },
 };
 
 /* The last reason why V is not what the rules say, or NULL. */
