@@ -125,7 +125,7 @@ static void set_controls(const struct l2 *g)
 	static const u32 zero[] = {
 		EXCEPTION_BITMAP, PF_CODE_MASK, PF_CODE_MATCH, 0x400a /* CR3 targets */,
 		EXIT_MSR_STORE_COUNT, EXIT_MSR_LOAD_COUNT, ENTRY_MSR_LOAD_COUNT,
-		ENTRY_EVENT, CR0_MASK, CR4_MASK, GUEST_PKRS, HOST_PKRS,
+		ENTRY_EVENT, CR0_MASK, CR4_MASK,
 	};
 
 	for (unsigned int i = 0; i < ARRAY_SIZE(c); i++)
@@ -270,11 +270,13 @@ void l2_intercept(struct l2 *g, bool read, bool write)
 }
 
 static u64 mended_at;
-static u8 mended[4];
+static u8 mended[3];
 static u32 mended_length;
 
+/* One NOP of that length, so that a single step passes it whole. */
 void l2_skip(u32 length, bool clean)
 {
+	static const u8 nops[3][3] = { { 0x90 }, { 0x66, 0x90 }, { 0x0f, 0x1f, 0 } };
 	u64 rip = vmcs_read(GUEST_RIP);
 
 	if (!clean) {
@@ -284,7 +286,7 @@ void l2_skip(u32 length, bool clean)
 	mended_at = rip;
 	mended_length = length;
 	memcpy(mended, phys(rip), length);
-	memset(phys(rip), 0x90, length);
+	memcpy(phys(rip), nops[length - 1], length);
 }
 
 void l2_mend(void)

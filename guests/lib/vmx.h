@@ -126,7 +126,8 @@ void vmcs_control(u64 field, u32 set, u32 clear);
 
 /*
  * A new VMCS, current afterwards, for an L2 that starts CODE. HLT exits, MSRs
- * do not, both PKRS controls are clear; CR4 is what L1 has now.
+ * do not; both PKRS controls are clear and their fields untouched; CR4 is what
+ * L1 has now.
  */
 void l2_create(struct l2 *g, void (*code)(void));
 void l2_use_ept(void);		/* one to one, without the page EPT_HOLE */
@@ -145,7 +146,7 @@ void l2_intercept(struct l2 *g, bool read, bool write);
 
 /*
  * Have L2 go on behind the LENGTH bytes at its RIP: by a VMWRITE, or, if
- * CLEAN, by NOPs in their place, which the next call of l2_mend() takes back.
+ * CLEAN, by a NOP in their place (1 to 3 bytes), which l2_mend() takes back.
  */
 void l2_skip(u32 length, bool clean);
 void l2_mend(void);
