@@ -33,6 +33,10 @@ $(UNIT): tests/unit/pks.c tests/unit/linux/types.h kvm/pks.h guests/lib/oracle.h
 	$(CC) -std=gnu11 -O1 -g -Wall -Wextra -Werror -fsanitize=address,undefined \
 		-fno-sanitize-recover=all -Itests/unit -o $@ $<
 
+out/has-pks: scripts/has-pks.c
+	@mkdir -p $(@D)
+	$(CC) -O2 -Wall -Wextra -Werror -static -o $@ $<
+
 guests:
 	@$(MAKE) --no-print-directory -f guests/Makefile
 

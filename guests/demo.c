@@ -129,11 +129,11 @@ static void windows(u64 writes)
 void guest_main(void)
 {
 	static const struct test steps[] = {
-		{ "demo.vault.stray_write_stopped", stray_write, 0 },
-		{ "demo.vault.fault_is_the_guests", fault_owner, 0 },
-		{ "demo.vault.window_opens_and_closes", window, 0 },
-		{ "demo.vault.read_only_while_closed", read_only, 0 },
-		{ "demo.vault.sealed", sealed, 0 },
+		{ "demo.vault.stray_write_stopped", stray_write },
+		{ "demo.vault.fault_is_the_guests", fault_owner },
+		{ "demo.vault.window_opens_and_closes", window },
+		{ "demo.vault.read_only_while_closed", read_only },
+		{ "demo.vault.sealed", sealed },
 	};
 	u64 writes = arg_number("writes", 0);
 	bool pks = cpu_has_pks();

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Runs the emulator: watch BARE LIMIT MAX LOG FOLDER COMMAND...
+ * Runs the emulator: watch BARE LIMIT MAX LOG RUN COMMAND...
  *
  * LIMIT is in seconds, MAX, the bound of the output, in MiB.
- * FOLDER holds the files of this run and is removed at its end.
+ * The folder RUN.scratch has the files of this run, the lock RUN.lock tells that
+ * they are in use (scripts/lib.sh); both are removed at the end.
  * The emulator finds pipes for its serial ports at /dev/fd/3 and /dev/fd/4.
  * COM1 goes to stdout, COM2 to the file LOG ("-": nowhere), and the lines of
  * COM2 that begin with "lab: " to stderr. The patched emulator tells the byte
@@ -98,6 +99,16 @@ static int remove_one(const char *path, const struct stat *st, int type, struct 
 	return remove(path);
 }
 
+static void remove_run(const char *run)
+{
+	char path[4096];
+
+	snprintf(path, sizeof(path), "%s.scratch", run);
+	nftw(path, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+	snprintf(path, sizeof(path), "%s.lock", run);
+	remove(path);
+}
+
 int main(int argc, char **argv)
 {
 	struct stream s[3] = {
@@ -110,7 +121,7 @@ int main(int argc, char **argv)
 	enum why why;
 
 	if (argc < 7) {
-		say("usage: watch BARE LIMIT MAX LOG FOLDER COMMAND...");
+		say("usage: watch BARE LIMIT MAX LOG RUN COMMAND...");
 		return LAB;
 	}
 	bare = atoi(argv[1]);
@@ -138,6 +149,6 @@ int main(int argc, char **argv)
 		close(pipes[i][1]);
 	why = pump(s, 3, deadline);
 	status = end_child(s, 3, 5);
-	nftw(argv[5], remove_one, 8, FTW_DEPTH | FTW_PHYS);
+	remove_run(argv[5]);
 	return judge(why, bare, status, argv);
 }

@@ -146,6 +146,17 @@ static bool value_ok(const struct kind *k, bool ran)
 	}
 }
 
+/*
+ * KVM answers a fault in the fetch of an instruction whose emulation was forced
+ * with #UD there: it can be seen that it faulted, not how.
+ */
+static void hide_error(struct outcome *o)
+{
+	o->vector = VEC_PF;
+	o->error_hidden = true;
+	o->address_ok = trap.rip == target;
+}
+
 struct outcome run_case(const struct kind *k, u32 page)
 {
 	struct outcome o = { 0 };
@@ -166,5 +177,7 @@ struct outcome run_case(const struct kind *k, u32 page)
 		o.address_ok = trap.cr2 - target < target_size &&
 			(k->access != ORACLE_FETCH || trap.rip == target);
 	}
+	if (k->fep && k->access == ORACLE_FETCH && o.vector == VEC_UD)
+		hide_error(&o);
 	return o;
 }

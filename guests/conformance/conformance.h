@@ -39,6 +39,7 @@ enum {
 struct outcome {
 	bool fault;
 	u32 vector, error;
+	bool error_hidden;	/* it cannot be seen this way */
 	bool dirty;
 	bool address_ok;	/* CR2, on a fault */
 	bool value_ok;		/* what was read, and what memory holds now */

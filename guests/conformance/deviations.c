@@ -12,10 +12,17 @@ static bool on_tcg(enum machine m, const struct kind *k)
 	return m == MACHINE_TCG;
 }
 
-/* KVM's own emulator does not share what the processor under it does wrong. */
+/* Bare or, as the processor that runs KVM's guests, under them. */
 static bool on_bochs(enum machine m, const struct kind *k)
 {
 	return m == MACHINE_BARE || (m == MACHINE_KVM && !k->fep);
+}
+
+/* On every machine. It does not share what the processor under it does wrong. */
+static bool on_kvm_emulator(enum machine m, const struct kind *k)
+{
+	(void)m;
+	return k->fep;
 }
 
 /* The load of a read-modify-write is checked first, and as a read. */
@@ -26,6 +33,15 @@ static void rmw_reads_first(const struct oracle_cpu *c, const struct oracle_page
 
 	if (k->access == ORACLE_RMW && read.fault)
 		*v = read;
+}
+
+/* The same, with W set afterwards: PK is the read's. */
+static void rmw_reads_key_first(const struct oracle_cpu *c, const struct oracle_page *p,
+				const struct kind *k, struct oracle_verdict *v)
+{
+	rmw_reads_first(c, p, k, v);
+	if (k->access == ORACLE_RMW && v->fault)
+		v->error |= ORACLE_W;
 }
 
 /* The U/S check comes first and ends the walk. */
@@ -45,7 +61,7 @@ static void reserved_without_p(const struct oracle_cpu *c, const struct oracle_p
 		v->error &= ~ORACLE_P;
 }
 
-/* EFLAGS.AC at CPL 0 lifts SMAP from implicit accesses too. */
+/* EFLAGS.AC lifts SMAP from implicit accesses too, if they come from CPL 0. */
 static void ac_lifts_implicit(const struct oracle_cpu *c, const struct oracle_page *p,
 			      const struct kind *k, struct oracle_verdict *v)
 {
@@ -55,11 +71,13 @@ static void ac_lifts_implicit(const struct oracle_cpu *c, const struct oracle_pa
 
 /* In the order in which they apply: the first two ask the oracle anew. */
 static const struct deviation deviations[] = {
-	{ on_tcg, "EFLAGS.AC lifts SMAP from implicit accesses", ac_lifts_implicit },
+	{ on_tcg, "EFLAGS.AC lifts SMAP from implicit accesses at CPL 0", ac_lifts_implicit },
 	{ on_tcg, "the read of a read-modify-write faults as a read", rmw_reads_first },
 	{ on_tcg, "no PK on a user access to a supervisor address", no_pk_with_us },
 	{ on_tcg, "a reserved bit is reported without P", reserved_without_p },
-	{ on_bochs, "EFLAGS.AC lifts SMAP from implicit accesses", ac_lifts_implicit },
+	{ on_kvm_emulator, "the key is asked for the read of a read-modify-write only",
+	  rmw_reads_key_first },
+	{ on_bochs, "EFLAGS.AC lifts SMAP from implicit accesses at CPL 0", ac_lifts_implicit },
 };
 
 /* The last reason why V is not what the rules say, or NULL. */

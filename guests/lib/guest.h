@@ -45,7 +45,8 @@ enum machine arg_machine(void);
 struct test {
 	const char *id;
 	void (*run)(void);
-	const char *tcg;	/* why it is known to fail under QEMU's TCG */
+	const char *tcg;	/* why it is known to fail in QEMU's software CPU, */
+	const char *bare;	/* and on the emulated CPU itself */
 };
 
 void ktap_plan(unsigned int tests);

@@ -60,11 +60,21 @@ void skip(const char *missing)
 	test_missing = missing;
 }
 
+static const char *known(const struct test *t)
+{
+	switch (arg_machine()) {
+	case MACHINE_TCG:
+		return t->tcg;
+	case MACHINE_BARE:
+		return t->bare;
+	default:
+		return 0;
+	}
+}
+
 /* MISSING: what the machine lacks for all of them, or NULL. */
 void ktap_run(const struct test *tests, unsigned int n, const char *missing)
 {
-	bool tcg = arg_machine() == MACHINE_TCG;
-
 	for (; n; n--, tests++) {
 		test_failed = false;
 		test_missing = missing;
@@ -76,6 +86,6 @@ void ktap_run(const struct test *tests, unsigned int n, const char *missing)
 		if (test_missing)
 			ktap_skip(tests->id, test_missing);
 		else
-			ktap_result(tests->id, !test_failed, tcg ? tests->tcg : 0);
+			ktap_result(tests->id, !test_failed, known(tests));
 	}
 }

@@ -35,9 +35,9 @@ static void hidden_cr4(void)
 }
 
 const struct test hidden_tests[] = {
-	{ "pks.hidden.cpuid_bit_clear", hidden_cpuid, 0 },
-	{ "pks.hidden.rdmsr_faults", hidden_rdmsr, TCG_MSR },
-	{ "pks.hidden.wrmsr_faults", hidden_wrmsr, TCG_MSR },
-	{ "pks.hidden.cr4_bit_reserved", hidden_cr4, 0 },
+	{ "pks.hidden.cpuid_bit_clear", hidden_cpuid },
+	{ "pks.hidden.rdmsr_faults", hidden_rdmsr, TCG_MSR, BARE_MSR },
+	{ "pks.hidden.wrmsr_faults", hidden_wrmsr, TCG_MSR, BARE_MSR },
+	{ "pks.hidden.cr4_bit_reserved", hidden_cr4 },
 };
 const unsigned int n_hidden_tests = ARRAY_SIZE(hidden_tests);

@@ -32,11 +32,12 @@ void expect(const char *what, int cpl, const void *fn, u64 va, int error);
 #define expect_rmw(cpl, error) expect("read-modify-write", cpl, acc_rmw, VAULT, error)
 #define expect_fetch(cpl, error) expect("fetch", cpl, acc_jump, VAULT, error)
 
-/* Why QEMU's software CPU is known to fail a test. */
+/* Why a machine is known to fail a test. */
 #define TCG_PK "TCG reports no PK on a user access to a supervisor address"
 #define TCG_RMW "TCG's read of a read-modify-write faults as a read"
 #define TCG_RSVD "TCG reports a reserved bit without P"
 #define TCG_MSR "TCG has IA32_PKRS whatever CPUID says"
+#define BARE_MSR "Bochs ignores accesses to MSRs that it lacks"
 #define TCG_CR4 "TCG keeps its TLB when only CR4.PKS changes"
 
 /* rules.c: PKS-1 to PKS-8; register.c: PKS-9 to PKS-12; hidden.c */

@@ -89,6 +89,33 @@ static void no_flush_needed(void)
 	}
 }
 
+/* A push, PKRS, and a push again. */
+static void push_around_pkrs(u64 top, u64 pkrs)
+{
+	asm volatile("mov %%rsp, %%rbx\n\t"
+		     "mov %0, %%rsp\n\t"
+		     "push %%rax\n\t"
+		     "wrmsr\n\t"
+		     "push %%rax\n\t"
+		     "mov %%rbx, %%rsp"
+		     : : "D"(top), "a"(pkrs), "d"(0), "c"(MSR_PKRS) : "rbx", "memory");
+}
+
+/* The vault is the stack: an emulator's cached stack page must not live on. */
+static void push_needs_no_flush(void)
+{
+	const u64 top = VAULT + 128;
+
+	vault(SUPER, 0);
+	idt[VEC_PF].ist = 1;
+	check(call_at(0, push_around_pkrs, top, 0));
+	check(!call_at(0, push_around_pkrs, top, WD));
+	check(trap.vector == VEC_PF);
+	check(trap.error == (PF_P | PF_W | PF_PK));
+	check(trap.cr2 == top - 16);
+	idt[VEC_PF].ist = 0;
+}
+
 /* PKS-11: what takes a flush, and MOV to CR4, which is one. */
 
 static void cr4_toggle_flushes(void)
@@ -139,16 +166,17 @@ static void xrstor_keeps(void)
 }
 
 const struct test register_tests[] = {
-	{ "pks.rule9.refused_write_is_not_dirty", refused_write_is_not_dirty, 0 },
-	{ "pks.rule9.permitted_write_is_dirty", permitted_write_is_dirty, 0 },
-	{ "pks.rule10.high_bits_fault", high_bits_fault, 0 },
-	{ "pks.rule10.low_bits_stick", low_bits_stick, 0 },
-	{ "pks.rule10.low_bits_stick~in_use", low_bits_stick_in_use, 0 },
-	{ "pks.rule10.user_mode_cannot_write", user_mode_cannot_write, 0 },
-	{ "pks.rule10.no_flush_needed", no_flush_needed, 0 },
+	{ "pks.rule9.refused_write_is_not_dirty", refused_write_is_not_dirty },
+	{ "pks.rule9.permitted_write_is_dirty", permitted_write_is_dirty },
+	{ "pks.rule10.high_bits_fault", high_bits_fault },
+	{ "pks.rule10.low_bits_stick", low_bits_stick },
+	{ "pks.rule10.low_bits_stick~in_use", low_bits_stick_in_use },
+	{ "pks.rule10.user_mode_cannot_write", user_mode_cannot_write },
+	{ "pks.rule10.no_flush_needed", no_flush_needed },
+	{ "pks.rule10.push_needs_no_flush", push_needs_no_flush },
 	{ "pks.rule11.cr4_toggle_flushes", cr4_toggle_flushes, TCG_CR4 },
-	{ "pks.rule11.key_change_with_invlpg", key_change_with_invlpg, 0 },
-	{ "pks.rule12.zero_after_reset", zero_after_reset, 0 },
-	{ "pks.rule12.xrstor_keeps", xrstor_keeps, 0 },
+	{ "pks.rule11.key_change_with_invlpg", key_change_with_invlpg },
+	{ "pks.rule12.zero_after_reset", zero_after_reset },
+	{ "pks.rule12.xrstor_keeps", xrstor_keeps },
 };
 const unsigned int n_register_tests = ARRAY_SIZE(register_tests);
