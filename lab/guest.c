@@ -2,7 +2,8 @@
 /*
  * Runs a multiboot ELF in stock QEMU and judges its end:
  *
- *   guest [--accel kvm|tcg] [--cpu LIST] [--stats] [--limit S] FILE [-- ARGS]
+ *   guest [--accel kvm|tcg] [--cpu LIST] [--stats] [--limit S] [--max-output MIB]
+ *         FILE [-- ARGS]
  *
  * COM1 goes to stdout. The guest ends by writing 0 (pass), 1 (fail) or 4 (all
  * skipped) to port 0xf4, and that is our exit status. The port is QEMU's
@@ -17,7 +18,7 @@
 #include <sched.h>
 #include "pump.h"
 
-#define OUT_MAX		((size_t)16 << 20)
+#define OTHER_MAX	((size_t)16 << 20)	/* of what is not the guest's */
 #define STATS		"/sys/kernel/debug/kvm"
 
 static int end_byte = -1, kvm_failed;
@@ -77,7 +78,7 @@ static void read_stats(FILE *out)
 	say("no statistics in " STATS);
 }
 
-static int judge(enum why why, int status, const char *limit)
+static int judge(enum why why, int status, const char *limit, const char *max)
 {
 	if (why == STOPPED)
 		return 128 + stopped_by;
@@ -93,7 +94,7 @@ static int judge(enum why why, int status, const char *limit)
 		return TIMEOUT;
 	}
 	if (why == FULL) {
-		say("the guest printed more than %zu MiB: stopped", OUT_MAX >> 20);
+		say("the guest printed more than %s MiB: stopped (--max-output MIB allows more)", max);
 		return FAIL;
 	}
 	if (kvm_failed)
@@ -108,14 +109,14 @@ static int judge(enum why why, int status, const char *limit)
 }
 
 struct options {
-	const char *accel, *cpu, *limit, *file;
+	const char *accel, *cpu, *limit, *max, *file;
 	int stats;
 	char args[4096];
 };
 
 static int usage(void)
 {
-	say("usage: guest [--accel kvm|tcg] [--cpu LIST] [--stats] [--limit S] FILE [-- ARGS]");
+	say("usage: guest [--accel kvm|tcg] [--cpu LIST] [--stats] [--limit S] [--max-output MIB] FILE [-- ARGS]");
 	return LAB;
 }
 
@@ -134,6 +135,8 @@ static int parse(struct options *o, int argc, char **argv)
 			o->cpu = argv[++i];
 		else if (!strcmp(argv[i], "--limit"))
 			o->limit = argv[++i];
+		else if (!strcmp(argv[i], "--max-output"))
+			o->max = argv[++i];
 		else
 			return usage();
 	}
@@ -182,12 +185,12 @@ static void start_qemu(const struct options *o, struct stream *s)
 
 int main(int argc, char **argv)
 {
-	struct options o = { .accel = "kvm", .cpu = "", .limit = "300" };
+	struct options o = { .accel = "kvm", .cpu = "", .limit = "300", .max = "16" };
 	struct sched_param rt = { .sched_priority = 1 };
 	struct stream s[3] = {
-		{ .to = 1, .max = OUT_MAX },
-		{ .to = -1, .max = OUT_MAX, .bytes = port_bytes },
-		{ .to = -1, .max = OUT_MAX, .line = qemu_line },
+		{ .to = 1 },
+		{ .to = -1, .max = OTHER_MAX, .bytes = port_bytes },
+		{ .to = -1, .max = OTHER_MAX, .line = qemu_line },
 	};
 	char *stats = NULL;
 	size_t size;
@@ -199,6 +202,7 @@ int main(int argc, char **argv)
 		return LAB;
 	if (!strcmp(o.accel, "kvm"))
 		sched_setscheduler(0, SCHED_FIFO | SCHED_RESET_ON_FORK, &rt);
+	s[0].max = strtoull(o.max, NULL, 10) << 20;
 	start_qemu(&o, s);
 	why = pump(s, 3, now() + atof(o.limit));
 	if (o.stats && end_byte >= 0) {
@@ -209,5 +213,5 @@ int main(int argc, char **argv)
 	status = end_child(s, 3, 60);
 	if (stats)
 		printf("%s", stats);
-	return judge(why, status, o.limit);
+	return judge(why, status, o.limit, o.max);
 }

@@ -30,6 +30,9 @@ flat:
 	rdmsr				/* or Linux copies and clears by loops */
 	orl	$1, %eax
 	wrmsr
+	movl	$0x3fb, %edx		/* COM1: 8 bits, which firmware sets up */
+	movb	$3, %al
+	outb	%al, %dx
 	movl	BLOCK + 4, %eax
 	movl	BLOCK + 8, %ebx
 	jmp	*BLOCK

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Runs the emulator: watch BARE LIMIT LOG FOLDER COMMAND...
+ * Runs the emulator: watch BARE LIMIT MAX LOG RUN COMMAND...
  *
- * FOLDER holds the files of this run and is removed at its end.
+ * LIMIT is in seconds, MAX, the bound of the output, in MiB.
+ * The folder RUN.scratch has the files of this run, the lock RUN.lock tells that
+ * they are in use (scripts/lib.sh); both are removed at the end.
  * The emulator finds pipes for its serial ports at /dev/fd/3 and /dev/fd/4.
  * COM1 goes to stdout, COM2 to the file LOG ("-": nowhere), and the lines of
  * COM2 that begin with "lab: " to stderr. The patched emulator tells the byte
@@ -13,7 +15,6 @@
 #include <ftw.h>
 #include "pump.h"
 
-#define OUT_MAX		((size_t)64 << 20)
 #define LOG_MAX		((size_t)64 << 20)
 #define TAIL		12
 
@@ -64,16 +65,16 @@ static int verdict(int bare)
 	return FAIL;
 }
 
-static int judge(enum why why, int bare, int status, const char *limit)
+static int judge(enum why why, int bare, int status, char **argv)
 {
 	if (why == STOPPED)
 		return 128 + stopped_by;
 	if (why == LATE) {
-		say("no end within %s s: stopped (--limit S gives it more)", limit);
+		say("no end within %s s: stopped (--limit S gives it more)", argv[2]);
 		return TIMEOUT;
 	}
 	if (why == FULL) {
-		say("more than %zu MiB of output: stopped", OUT_MAX >> 20);
+		say("more than %s MiB of output: stopped (--max-output MIB allows more)", argv[3]);
 		return FAIL;
 	}
 	if (panicked)
@@ -98,10 +99,20 @@ static int remove_one(const char *path, const struct stat *st, int type, struct 
 	return remove(path);
 }
 
+static void remove_run(const char *run)
+{
+	char path[4096];
+
+	snprintf(path, sizeof(path), "%s.scratch", run);
+	nftw(path, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+	snprintf(path, sizeof(path), "%s.lock", run);
+	remove(path);
+}
+
 int main(int argc, char **argv)
 {
 	struct stream s[3] = {
-		{ .to = 1, .max = OUT_MAX },
+		{ .to = 1 },
 		{ .to = -1, .max = LOG_MAX, .line = console_line },
 		{ .to = -1, .max = LOG_MAX, .line = emulator_line },
 	};
@@ -109,15 +120,16 @@ int main(int argc, char **argv)
 	double deadline;
 	enum why why;
 
-	if (argc < 6) {
-		say("usage: watch BARE LIMIT LOG FOLDER COMMAND...");
+	if (argc < 7) {
+		say("usage: watch BARE LIMIT MAX LOG RUN COMMAND...");
 		return LAB;
 	}
 	bare = atoi(argv[1]);
-	if (strcmp(argv[3], "-")) {
-		s[1].to = open(argv[3], O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+	s[0].max = strtoull(argv[3], NULL, 10) << 20;
+	if (strcmp(argv[4], "-")) {
+		s[1].to = open(argv[4], O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
 		if (s[1].to < 0) {
-			say("cannot write the log %s: %s", argv[3], strerror(errno));
+			say("cannot write the log %s: %s", argv[4], strerror(errno));
 			return LAB;
 		}
 	}
@@ -132,11 +144,11 @@ int main(int argc, char **argv)
 	fds[3] = pipes[0][1];
 	fds[4] = pipes[1][1];
 	deadline = now() + atof(argv[2]);
-	start_child(argv + 5, fds, 5);
+	start_child(argv + 6, fds, 5);
 	for (i = 0; i < 3; i++)
 		close(pipes[i][1]);
 	why = pump(s, 3, deadline);
 	status = end_child(s, 3, 5);
-	nftw(argv[4], remove_one, 8, FTW_DEPTH | FTW_PHYS);
-	return judge(why, bare, status, argv[2]);
+	remove_run(argv[5]);
+	return judge(why, bare, status, argv);
 }
