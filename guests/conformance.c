@@ -156,10 +156,20 @@ static u64 min(u64 a, u64 b)
 	return a < b ? a : b;
 }
 
+static void parse_shard(const char *s, struct sample *m)
+{
+	const char *end = parse_number(s, &m->shard);
+
+	end = end && *end == '/' ? parse_number(end + 1, &m->shards) : 0;
+	if (!end || *end || !m->shard || m->shard > m->shards)
+		die("shard=%s is not I/N with I from 1 to N", s);
+	m->shard--;
+}
+
 static struct sample parse_sample(u64 cases)
 {
 	u64 limit = arg_number("limit", cases);
-	const char *s = arg_value("shard"), *end;
+	const char *s = arg_value("shard");
 	struct sample m = { .stride = 1, .shard = 0, .shards = 1 };
 
 	if (!limit)
@@ -167,13 +177,8 @@ static struct sample parse_sample(u64 cases)
 	while (cases > limit * m.stride || (m.stride > 1 && !(m.stride % 2 && m.stride % 3)))
 		m.stride++;
 	m.total = (cases + m.stride - 1) / m.stride;
-	if (s) {
-		end = parse_number(s, &m.shard);
-		if (!end || *end != '/' || !(end = parse_number(end + 1, &m.shards)) ||
-		    *end || !m.shard || m.shard > m.shards)
-			die("shard=%s is not I/N with I from 1 to N", s);
-		m.shard--;
-	}
+	if (s)
+		parse_shard(s, &m);
 	for (u64 i = m.shard * CHUNK; i < m.total; i += m.shards * CHUNK)
 		m.mine += min(CHUNK, m.total - i);
 	return m;
