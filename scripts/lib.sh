@@ -26,6 +26,9 @@ say() {
 # names in them, so that a result can be cached under it.
 digest() {
 	for _d in "$@"; do
+		[ -e "$_d" ] || die "there is no $_d to make a digest of"
+	done
+	for _d in "$@"; do
 		(cd "$(dirname "$_d")" && find "$(basename "$_d")" -type f | sort | xargs -r sha256sum)
 	done | sha256sum | cut -c1-16
 }
