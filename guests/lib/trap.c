@@ -132,7 +132,7 @@ void cpu_baseline(void)
 		wrpkru(0);
 	}
 	write_cr0(CR0_PG | CR0_WP | CR0_NE | CR0_ET | CR0_PE);
-	write_cr4(CR4_PAE);
+	write_cr4(CR4_PAE | (read_cr4() & CR4_VMXE));
 	wrmsr(MSR_EFER, EFER_LME | EFER_NXE);
 }
 
