@@ -188,7 +188,7 @@ int main(int argc, char **argv)
 	struct options o = { .accel = "kvm", .cpu = "", .limit = "300", .max = "16" };
 	struct sched_param rt = { .sched_priority = 1 };
 	struct stream s[3] = {
-		{ .to = 1 },
+		{ .to = 1, .lazy = 1 },
 		{ .to = -1, .max = OTHER_MAX, .bytes = port_bytes },
 		{ .to = -1, .max = OTHER_MAX, .line = qemu_line },
 	};
