@@ -10,7 +10,7 @@
 #include "ktap.h"
 #include "vm.h"
 
-enum { PKRS_VALUE = 0x5a5a1234 };
+enum { PKRS_VALUE = 0x4a5a1234 };
 
 static void advertised(void)
 {

@@ -2,6 +2,7 @@
 /* MSR filters win over passthrough (KVM-5), and userspace can take over. */
 #include <errno.h>
 #include <pthread.h>
+#include <sched.h>
 #include <string.h>
 #include <sys/ioctl.h>
 
@@ -122,7 +123,9 @@ static void allow_without_pks(void)
 	end();
 }
 
-/* Reads until it is refused, writes until it is refused, and back; never exits else. */
+/* Reads until refused, writes until refused, writes until allowed; no exit else. */
+static volatile uint64_t rounds;
+
 static void until_changed(uint64_t unused)
 {
 	uint64_t value;
@@ -130,23 +133,23 @@ static void until_changed(uint64_t unused)
 	(void)unused;
 	guest_sync(0);
 	while (try_rdmsr(MSR_PKRS, &value) == NO_FAULT)
-		;
+		rounds++;
 	guest_sync(1);
 	while (try_wrmsr(MSR_PKRS, FIRST) == NO_FAULT)
-		;
+		rounds++;
 	guest_sync(2);
-	while (try_rdmsr(MSR_PKRS, &value) != NO_FAULT)
-		;
-	guest_sync(try_wrmsr(MSR_PKRS, SECOND) == NO_FAULT ? 3 : 4);
+	while (try_wrmsr(MSR_PKRS, SECOND) != NO_FAULT)
+		rounds++;
+	guest_sync(3);
 }
 
 static void *set_filter(void *deny)
 {
-	/* The guest has been seen to run since the last sync. */
-	uint64_t exits = vcpu_stat(vcpu, "exits");
+	/* The guest is seen to run in its loop. */
+	uint64_t seen = rounds;
 
-	while (vcpu_stat(vcpu, "exits") == exits)
-		;
+	while (rounds == seen)
+		sched_yield();
 	filter((uintptr_t)deny);
 	return NULL;
 }

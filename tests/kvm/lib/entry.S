@@ -47,7 +47,7 @@ guest_user:
 	add	%rax, %rdi
 	push	$SEL_USER_DATA
 	push	$0
-	push	$2
+	push	$0x202
 	push	$SEL_USER_CODE
 	push	%rdi
 	mov	%rsi, %rdi

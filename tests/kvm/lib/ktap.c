@@ -9,8 +9,8 @@
 
 #include "ktap.h"
 
-/* In the lab a second is some ten million instructions: a hang, not a slow case. */
-enum { CASE_SECONDS = 300 };
+/* In the lab a second is four billion instructions. */
+enum { CASE_SECONDS = 4 };
 enum { EXIT_PASS = 0, EXIT_FAIL = 1, EXIT_USAGE = 2, EXIT_SKIP = 4 };
 
 static jmp_buf abandoned;
