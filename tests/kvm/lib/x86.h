@@ -36,12 +36,12 @@
 #define KEY_BITS(k, bits) ((uint32_t)(bits) << (2 * (k)))
 
 /* Page-fault error code */
-#define PF_P		(1u << 0)
-#define PF_W		(1u << 1)
-#define PF_U		(1u << 2)
-#define PF_RSVD		(1u << 3)
-#define PF_I		(1u << 4)
-#define PF_PK		(1u << 5)
+#define PF_P		(1 << 0)
+#define PF_W		(1 << 1)
+#define PF_U		(1 << 2)
+#define PF_RSVD		(1 << 3)
+#define PF_I		(1 << 4)
+#define PF_PK		(1 << 5)
 
 enum { VECTOR_UD = 6, VECTOR_DF = 8, VECTOR_GP = 13, VECTOR_PF = 14 };
 
