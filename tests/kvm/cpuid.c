@@ -216,21 +216,21 @@ static void hidden_host_forced(void)
 }
 
 static const struct test shown_tests[] = {
-	{ "kvm.cpuid.advertised", "KVM-1", advertised },
-	{ "kvm.cpuid.seen_by_guest", "KVM-4", seen_by_guest },
-	{ "kvm.cpuid.given", "KVM-4", given },
-	{ "kvm.cpuid.removed", "KVM-4", removed },
-	{ "kvm.cpuid.set_removed", "KVM-4", set_removed },
-	{ "kvm.cpuid.set_removed_set", "KVM-4", set_removed_set },
+	{ "kvm.cpuid.advertised", "KVM-1", advertised, NULL },
+	{ "kvm.cpuid.seen_by_guest", "KVM-4", seen_by_guest, NULL },
+	{ "kvm.cpuid.given", "KVM-4", given, NULL },
+	{ "kvm.cpuid.removed", "KVM-4", removed, NULL },
+	{ "kvm.cpuid.set_removed", "KVM-4", set_removed, NULL },
+	{ "kvm.cpuid.set_removed_set", "KVM-4", set_removed_set, NULL },
 };
 
 static const struct test hidden_tests[] = {
-	{ "kvm.cpuid.hidden", "KVM-1, KVM-2", hidden },
-	{ "kvm.cpuid.hidden_msr_list", "KVM-8", hidden_in_list },
-	{ "kvm.cpuid.hidden_guest", "KVM-4", hidden_guest },
-	{ "kvm.cpuid.hidden_guest_forced", "KVM-1, KVM-4", hidden_guest_forced },
-	{ "kvm.cpuid.hidden_host", "KVM-8", hidden_host },
-	{ "kvm.cpuid.hidden_host_forced", "KVM-1, KVM-8", hidden_host_forced },
+	{ "kvm.cpuid.hidden", "KVM-1, KVM-2", hidden, NULL },
+	{ "kvm.cpuid.hidden_msr_list", "KVM-8", hidden_in_list, NULL },
+	{ "kvm.cpuid.hidden_guest", "KVM-4", hidden_guest, NULL },
+	{ "kvm.cpuid.hidden_guest_forced", "KVM-1, KVM-4", hidden_guest_forced, NULL },
+	{ "kvm.cpuid.hidden_host", "KVM-8", hidden_host, NULL },
+	{ "kvm.cpuid.hidden_host_forced", "KVM-1, KVM-8", hidden_host_forced, NULL },
 };
 
 int main(int argc, char **argv)

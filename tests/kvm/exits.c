@@ -71,8 +71,8 @@ static void counted(void)
 }
 
 static const struct test tests[] = {
-	{ "kvm.exits.counted", "KVM-4 (control)", counted },
-	{ "kvm.exits.none", "KVM-4", none },
+	{ "kvm.exits.counted", "KVM-4 (control)", counted, NULL },
+	{ "kvm.exits.none", "KVM-4", none, NULL },
 };
 
 int main(int argc, char **argv)

@@ -249,12 +249,12 @@ static void user_space_refused(void)
 }
 
 static const struct test tests[] = {
-	{ "kvm.filter.each_way", "KVM-5", each_way },
-	{ "kvm.filter.before_cpuid", "KVM-5", before_cpuid },
-	{ "kvm.filter.allow_without_pks", "KVM-4, KVM-5", allow_without_pks },
-	{ "kvm.filter.while_running", "KVM-5", while_running },
-	{ "kvm.filter.user_space_filter", "KVM-5", user_space_filter },
-	{ "kvm.filter.user_space_refused", "KVM-4", user_space_refused },
+	{ "kvm.filter.each_way", "KVM-5", each_way, NULL },
+	{ "kvm.filter.before_cpuid", "KVM-5", before_cpuid, NULL },
+	{ "kvm.filter.allow_without_pks", "KVM-4, KVM-5", allow_without_pks, NULL },
+	{ "kvm.filter.while_running", "KVM-5", while_running, NULL },
+	{ "kvm.filter.user_space_filter", "KVM-5", user_space_filter, NULL },
+	{ "kvm.filter.user_space_refused", "KVM-4", user_space_refused, NULL },
 };
 
 int main(int argc, char **argv)

@@ -201,12 +201,12 @@ static void wp_then_emulated(void)
 }
 
 static const struct test tests[] = {
-	{ "kvm.isolation.two_vms", "KVM-3, KVM-6", two_vms },
-	{ "kvm.isolation.many_vcpus", "KVM-3, KVM-6", many_vcpus },
-	{ "kvm.isolation.generations", "KVM-9", generations },
-	{ "kvm.isolation.with_and_without", "KVM-3, KVM-4", with_and_without },
-	{ "kvm.isolation.pkrs_then_emulated", "KVM-14", pkrs_then_emulated },
-	{ "kvm.isolation.wp_then_emulated", "KVM-14", wp_then_emulated },
+	{ "kvm.isolation.two_vms", "KVM-3, KVM-6", two_vms, NULL },
+	{ "kvm.isolation.many_vcpus", "KVM-3, KVM-6", many_vcpus, NULL },
+	{ "kvm.isolation.generations", "KVM-9", generations, NULL },
+	{ "kvm.isolation.with_and_without", "KVM-3, KVM-4", with_and_without, NULL },
+	{ "kvm.isolation.pkrs_then_emulated", "KVM-14", pkrs_then_emulated, NULL },
+	{ "kvm.isolation.wp_then_emulated", "KVM-14", wp_then_emulated, NULL },
 };
 
 int main(int argc, char **argv)

@@ -190,15 +190,15 @@ static void guest_reserved(void)
 }
 
 static const struct test tests[] = {
-	{ "kvm.msr.listed", "KVM-8", listed },
-	{ "kvm.msr.host_round_trip", "KVM-8", host_round_trip },
-	{ "kvm.msr.host_reserved", "KVM-8", host_reserved },
-	{ "kvm.msr.host_before_cpuid", "KVM-8", host_before_cpuid },
-	{ "kvm.msr.host_without_guest_pks", "KVM-8", host_without_guest_pks },
-	{ "kvm.msr.both_ways", "KVM-4, KVM-6", both_ways },
-	{ "kvm.msr.both_ways_active", "KVM-4, KVM-6", both_ways_active },
-	{ "kvm.msr.stale_cache", "KVM-7", stale_cache },
-	{ "kvm.msr.guest_reserved", "PKS-10", guest_reserved },
+	{ "kvm.msr.listed", "KVM-8", listed, NULL },
+	{ "kvm.msr.host_round_trip", "KVM-8", host_round_trip, NULL },
+	{ "kvm.msr.host_reserved", "KVM-8", host_reserved, NULL },
+	{ "kvm.msr.host_before_cpuid", "KVM-8", host_before_cpuid, NULL },
+	{ "kvm.msr.host_without_guest_pks", "KVM-8", host_without_guest_pks, NULL },
+	{ "kvm.msr.both_ways", "KVM-4, KVM-6", both_ways, NULL },
+	{ "kvm.msr.both_ways_active", "KVM-4, KVM-6", both_ways_active, NULL },
+	{ "kvm.msr.stale_cache", "KVM-7", stale_cache, NULL },
+	{ "kvm.msr.guest_reserved", "PKS-10", guest_reserved, NULL },
 };
 
 int main(int argc, char **argv)

@@ -236,10 +236,10 @@ static void smm(void)
 }
 
 static const struct test tests[] = {
-	{ "kvm.reset.created", "KVM-9", created },
-	{ "kvm.reset.init_ipi", "KVM-9, PKS-12", init_ipi },
-	{ "kvm.reset.init_latched", "KVM-9, PKS-12", init_latched },
-	{ "kvm.reset.smm", "KVM-9, PKS-12", smm },
+	{ "kvm.reset.created", "KVM-9", created, NULL },
+	{ "kvm.reset.init_ipi", "KVM-9, PKS-12", init_ipi, NULL },
+	{ "kvm.reset.init_latched", "KVM-9, PKS-12", init_latched, NULL },
+	{ "kvm.reset.smm", "KVM-9, PKS-12", smm, NULL },
 };
 
 int main(int argc, char **argv)

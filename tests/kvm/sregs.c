@@ -168,11 +168,11 @@ static void translate_legacy(void)
 }
 
 static const struct test tests[] = {
-	{ "kvm.sregs.cr4_without_cpuid", "KVM-4", cr4_without_cpuid },
-	{ "kvm.sregs.cr4_with_cpuid", "KVM-4, KVM-12", cr4_with_cpuid },
-	{ "kvm.sregs.cr4_midway", "KVM-12", cr4_midway },
-	{ "kvm.sregs.translate", "KVM-13: PKS-2, PKS-4, PKS-5", translate },
-	{ "kvm.sregs.translate_legacy", "KVM-13: PKS-1, PKS-8", translate_legacy },
+	{ "kvm.sregs.cr4_without_cpuid", "KVM-4", cr4_without_cpuid, NULL },
+	{ "kvm.sregs.cr4_with_cpuid", "KVM-4, KVM-12", cr4_with_cpuid, NULL },
+	{ "kvm.sregs.cr4_midway", "KVM-12", cr4_midway, NULL },
+	{ "kvm.sregs.translate", "KVM-13: PKS-2, PKS-4, PKS-5", translate, NULL },
+	{ "kvm.sregs.translate_legacy", "KVM-13: PKS-1, PKS-8", translate_legacy, NULL },
 };
 
 int main(int argc, char **argv)

@@ -1,9 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 #include "guest.h"
 
-/* KVM emulates what follows it, under kvm.force_emulation_prefix=1. */
-#define FORCED ud2; .ascii "kvm"
-
 	.text
 
 /* %rdi: the guest's function, %rsi: its argument */
@@ -98,12 +95,24 @@ exception:
 	int3
 	.endm
 
+	/* KVM emulates what follows the prefix, under kvm.force_emulation_prefix=1. */
+	.macro	forced name, insn:vararg
+	.globl	\name
+	.balign	16
+\name:
+	ud2
+	.ascii	"kvm"
+	\insn
+	ud2
+	int3
+	.endm
+
 	probe probe_read, mov (%rdi), %al
 	probe probe_write, mov %al, (%rdi)
 	probe probe_rmw, orb $1, (%rdi)
-	probe probe_read_forced, FORCED; mov (%rdi), %al
-	probe probe_write_forced, FORCED; mov %al, (%rdi)
-	probe probe_rmw_forced, FORCED; orb $1, (%rdi)
+	forced probe_read_forced, mov (%rdi), %al
+	forced probe_write_forced, mov %al, (%rdi)
+	forced probe_rmw_forced, orb $1, (%rdi)
 	/* %rsi is not memory: the processor stops there, KVM emulates the rest. */
 	probe probe_read_mmio, cmpsb
 	probe probe_write_mmio, movsb

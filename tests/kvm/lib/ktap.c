@@ -69,10 +69,22 @@ static void on_alarm(int signal)
 	_exit(EXIT_FAIL);
 }
 
-static void run_one(const struct test *test, size_t number)
+enum { PASSED, FAILED, SKIPPED };
+
+static int verdict(const struct test *test)
+{
+	if (skipped && !failures)
+		return SKIPPED;
+	/* A case that checked nothing cannot have passed. */
+	if (!failures && !checks)
+		return FAILED;
+	return !failures == !test->known ? PASSED : FAILED;
+}
+
+static int run_one(const struct test *test, size_t number)
 {
 	const char *variation = ktap_argument("variation");
-	bool ok;
+	int result;
 
 	checks = 0;
 	failures = 0;
@@ -82,35 +94,32 @@ static void run_one(const struct test *test, size_t number)
 		test->run();
 	alarm(0);
 
-	/* A case that checked nothing cannot have passed. */
-	ok = !failures && (checks || skipped);
-	if (!ok)
-		printf("# %s holds KVM to %s; %d of %d checks failed\n",
-		       test->id, test->rules, failures, checks);
-	printf("%s %zu %s%s%s", ok ? "ok" : "not ok", number, test->id,
+	result = verdict(test);
+	if (result == FAILED)
+		printf("# %s holds KVM to %s; %d of %d checks failed%s\n", test->id, test->rules,
+		       failures, checks, test->known ? ", expected to fail" : "");
+	printf("%s %zu %s%s%s", result == FAILED ? "not ok" : "ok", number, test->id,
 	       variation ? "~" : "", variation ? variation : "");
-	if (ok && skipped)
+	if (result == SKIPPED)
 		printf(" # SKIP Requirement not met: %s", skipped);
+	else if (result == PASSED && test->known)
+		printf(" # XFAIL %s", test->known);
 	putchar('\n');
+	return result;
 }
 
 int ktap_run(const struct test *tests, size_t count)
 {
-	size_t failed = 0, skips = 0, i;
+	size_t results[SKIPPED + 1] = { 0 }, i;
 
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	signal(SIGALRM, on_alarm);
 	printf("KTAP version 1\n1..%zu\n", count);
-	for (i = 0; i < count; i++) {
-		run_one(&tests[i], i + 1);
-		if (failures || !(checks || skipped))
-			failed++;
-		else if (skipped)
-			skips++;
-	}
-	if (failed || !count)
+	for (i = 0; i < count; i++)
+		results[run_one(&tests[i], i + 1)]++;
+	if (results[FAILED] || !count)
 		return EXIT_FAIL;
-	return skips == count ? EXIT_SKIP : EXIT_PASS;
+	return results[PASSED] ? EXIT_PASS : EXIT_SKIP;
 }
 
 const char *ktap_argument(const char *key)
