@@ -117,4 +117,9 @@ exception:
 	probe probe_read_mmio, cmpsb
 	probe probe_write_mmio, movsb
 
+	probe probe_load_ds, mov %edi, %ds
+	forced probe_load_ds_forced, mov %edi, %ds
+	probe probe_read8, mov (%rdi), %rax
+	forced probe_read8_forced, mov (%rdi), %rax
+
 	.section .note.GNU-stack, "", @progbits

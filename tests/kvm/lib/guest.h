@@ -56,6 +56,7 @@ extern char guest_vectors[];
 guest_fn probe_read, probe_write, probe_rmw;
 guest_fn probe_read_forced, probe_write_forced, probe_rmw_forced;
 guest_fn probe_read_mmio, probe_write_mmio;
+guest_fn probe_load_ds, probe_load_ds_forced, probe_read8, probe_read8_forced;
 
 /*
  * Runs a probe: NO_FAULT, or the error code of its #PF. Anything else that
