@@ -1,6 +1,50 @@
 # SPDX-License-Identifier: GPL-2.0-only
-.PHONY: help check
+# make help tells what there is.
+KERNEL ?= 6.12
+CC := gcc
+UNIT := out/tests/unit/pks
+
+.PHONY: help run check unit modules guests clean distclean
+
 help:
-	@echo "make check    all tests"
+	@echo 'make run        watch a guest use PKS under KVM, on any x86-64 machine   (root, network at first)'
+	@echo 'make check      all tests, as CI runs them                               (root, network at first)'
+	@echo 'make unit       tests that need nothing but a compiler'
+	@echo 'make modules    kvm.ko and kvm-intel.ko with PKS for the stock kernel    (network at first)'
+	@echo 'make guests     the guest programs, multiboot files in out/guests'
+	@echo 'make clean      remove out/; make distclean: the cache, too'
+	@echo 'Root is needed to install missing Debian packages, and for nothing else.'
+	@echo 'KERNEL=$(KERNEL) chooses the kernel, one of kvm/hooks/SOURCES.'
+	@echo 'lab/run --help tells how to run a guest or a program of your own.'
+
+run:
+	@scripts/demo $(KERNEL)
+
 check:
-	@scripts/kernel 6.12 >/dev/null && echo "1 passed, 0 failed, 0 skipped"
+	@tests/check $(KERNEL)
+
+unit: $(UNIT)
+	@(for t in $(UNIT) tests/unit/ktap; do \
+		echo "# run unit.$$(basename $$t)"; $$t; echo "# exit $$?"; done) | \
+		tee out/tests/unit/result; awk -f tests/ktap.awk out/tests/unit/result
+
+$(UNIT): tests/unit/pks.c tests/unit/linux/types.h kvm/pks.h guests/lib/oracle.h
+	@mkdir -p $(@D)
+	$(CC) -std=gnu11 -O1 -g -Wall -Wextra -Werror -fsanitize=address,undefined \
+		-fno-sanitize-recover=all -Itests/unit -o $@ $<
+
+out/has-pks: scripts/has-pks.c
+	@mkdir -p $(@D)
+	$(CC) -O2 -Wall -Wextra -Werror -static -o $@ $<
+
+guests:
+	@$(MAKE) --no-print-directory -f guests/Makefile
+
+modules:
+	@scripts/modules $(KERNEL)
+
+clean:
+	rm -rf out
+
+distclean: clean
+	rm -rf "$${XDG_CACHE_HOME:-$$HOME/.cache}/kvm-pks"

@@ -26,6 +26,9 @@ say() {
 # names in them, so that a result can be cached under it.
 digest() {
 	for _d in "$@"; do
+		[ -e "$_d" ] || die "there is no $_d to make a digest of"
+	done
+	for _d in "$@"; do
 		(cd "$(dirname "$_d")" && find "$(basename "$_d")" -type f | sort | xargs -r sha256sum)
 	done | sha256sum | cut -c1-16
 }
@@ -69,7 +72,7 @@ know() {
 step() {
 	_what=$1 _about=$2
 	shift 2
-	mkdir -p "$CACHE/tmp" 2>/dev/null || die "cannot write to $CACHE: free some space or set XDG_CACHE_HOME to a folder on another disk"
+	workplace
 	_log=$CACHE/tmp/$$.step.log
 	_start=$(date +%s)
 	_tick=
@@ -97,29 +100,47 @@ step() {
 	return $_rc
 }
 
-# lock NAME: one build of a thing at a time; the lock goes with the process.
-lock() {
+# workplace: have $CACHE/tmp for files named by our process id. A lock that goes
+# with the process and its children tells ours from what a killed run left
+# there, which goes now.
+workplace() {
+	[ "${_workplace:-}" != $$ ] || return 0
 	mkdir -p "$CACHE/tmp" 2>/dev/null || die "cannot write to $CACHE: free some space or set XDG_CACHE_HOME to a folder on another disk"
-	exec 9>"$CACHE/tmp/lock.$1"
-	flock -n 9 || { say "waiting for another run that makes $1"; flock 9; }
-}
-
-# scratch: set SCRATCH to an empty folder that goes when the script ends. What
-# a killed run left there goes now.
-scratch() {
-	mkdir -p "$CACHE/tmp"
-	for _d in "$CACHE"/tmp/[0-9]*; do
-		_pid=${_d##*/} _pid=${_pid%%.*}
-		[ ! -e "$_d" ] || kill -0 "$_pid" 2>/dev/null || rm -rf "$_d"
+	exec 8>"$CACHE/tmp/$$.lock"
+	flock 8
+	_workplace=$$
+	for _l in "$CACHE"/tmp/*.lock; do
+		[ "$_l" = "$CACHE/tmp/$$.lock" ] || ! flock -n "$_l" true || rm -rf "${_l%lock}"*
 	done
-	SCRATCH=$CACHE/tmp/$$.scratch
-	mkdir -p "$SCRATCH"
 	trap 'rm -rf "$CACHE/tmp/$$".*' EXIT
 	trap 'exit 130' INT
 	trap 'exit 143' TERM HUP
 }
 
+# lock NAME: one build of a thing at a time; the lock goes with the process.
+lock() {
+	workplace
+	exec 9>"$CACHE/tmp/of.$1"
+	flock -n 9 || { say "waiting for another run that makes $1"; flock 9; }
+}
+
+# scratch: set SCRATCH to an empty folder that goes when the script ends.
+scratch() {
+	workplace
+	SCRATCH=$CACHE/tmp/$$.scratch
+	mkdir -p "$SCRATCH"
+}
+
 # publish FOLDER NAME: rename a finished folder to its place in the cache.
 publish() {
 	mv -T "$1" "$CACHE/$2" 2>/dev/null || [ -d "$CACHE/$2" ] || die "cannot write $CACHE/$2"
+}
+
+# make_lab K: build what a run under kernel K needs, so that a person sees it
+# happen and runs at the same time do not wait for each other.
+make_lab() {
+	for _part in lab/tools lab/bochs lab/image "lab/kernel $1" "scripts/modules $1"; do
+		# shellcheck disable=SC2086
+		(cd "$TOP" && $_part >/dev/null) || exit 2
+	done
 }

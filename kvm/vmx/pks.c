@@ -35,16 +35,22 @@ void vmx_pks_adjust_controls(u32 *entry, u32 *exit)
 }
 
 /*
- * vmx_pks_set_cpu_caps() - advertise PKS, or show the parameter as off (KVM-1).
+ * vmx_pks_supported() - can guests have PKS? (KVM-1)
  *
  * Without EPT the CPU walks KVM's tables, which carry no keys of the guest.
  * The host kernel need not use PKS: what counts is raw CPUID.
  */
+static bool vmx_pks_supported(struct vmcs_config *vmcs_conf)
+{
+	return enable_pks && IS_ENABLED(CONFIG_X86_64) && enable_ept &&
+	       (vmcs_conf->vmentry_ctrl & VM_ENTRY_LOAD_IA32_PKRS) &&
+	       boot_cpu_has(X86_FEATURE_PKS);
+}
+
+/* vmx_pks_set_cpu_caps() - advertise PKS, or show the parameter as off. */
 void __init vmx_pks_set_cpu_caps(void)
 {
-	if (!IS_ENABLED(CONFIG_X86_64) || !enable_ept ||
-	    !cpu_has_load_ia32_pkrs() || !boot_cpu_has(X86_FEATURE_PKS))
-		enable_pks = false;
+	enable_pks = vmx_pks_supported(&vmcs_config);
 
 	if (enable_pks)
 		kvm_cpu_cap_set(X86_FEATURE_PKS);
@@ -66,12 +72,20 @@ void vmx_pks_init_vmcs(struct vcpu_vmx *vmx)
  * vmx_pks_set_intercept() - pass IA32_PKRS through iff the guest has PKS.
  *
  * To be called when the guest's CPUID or the MSR filters changed (KVM-4,
- * KVM-5): what a filter denies stays intercepted, reads and writes each.
+ * KVM-5): what a filter denies stays intercepted, reads and writes each. L2's
+ * bitmap is merged at L1's next VM entry: until then L0 sees all its accesses.
  */
 void vmx_pks_set_intercept(struct kvm_vcpu *vcpu)
 {
+	unsigned long *l2_bitmap = to_vmx(vcpu)->nested.vmcs02.msr_bitmap;
+
 	vmx_set_intercept_for_msr(vcpu, MSR_IA32_PKRS, MSR_TYPE_RW,
 				  !kvm_pks_exposed(vcpu));
+
+	if (is_guest_mode(vcpu) && l2_bitmap) {
+		vmx_set_msr_bitmap_read(l2_bitmap, MSR_IA32_PKRS);
+		vmx_set_msr_bitmap_write(l2_bitmap, MSR_IA32_PKRS);
+	}
 }
 
 /*
@@ -151,6 +165,100 @@ int vmx_pkrs_set_msr(struct kvm_vcpu *vcpu, struct msr_data *msr_info)
 
 	vmx_pkrs_write(vcpu, msr_info->data);
 	return 0;
+}
+
+/*
+ * nested_vmx_pks_setup_ctls() - offer L1 both load controls (KVM-20).
+ *
+ * Iff KVM advertises PKS; userspace may narrow what a vCPU offers.
+ */
+void nested_vmx_pks_setup_ctls(struct vmcs_config *vmcs_conf)
+{
+	if (vmx_pks_supported(vmcs_conf)) {
+		vmcs_conf->nested.entry_ctls_high |= VM_ENTRY_LOAD_IA32_PKRS;
+		vmcs_conf->nested.exit_ctls_high |= VM_EXIT_LOAD_IA32_PKRS;
+	}
+}
+
+/*
+ * nested_vmx_pkrs_snapshot() - keep the value of the VMCS about to be left.
+ *
+ * A value that no control loads crosses the switch between vmcs01 and vmcs02
+ * in nested.pkrs. Before a VM entry it is L1's. When KVM_SET_NESTED_STATE
+ * follows KVM_SET_MSRS it is L2's, and in the other order KVM_SET_MSRS writes
+ * vmcs02 later (KVM-23). Where an entry fails for its MSR-load list, it is
+ * what that entry has loaded by then (KVM-19).
+ */
+void nested_vmx_pkrs_snapshot(struct kvm_vcpu *vcpu)
+{
+	if (cpu_has_load_ia32_pkrs())
+		to_vmx(vcpu)->nested.pkrs = kvm_pkrs_read(vcpu);
+}
+
+/*
+ * nested_vmx_pkrs_enter() - the value that L2 starts with (KVM-17).
+ * @run_pending: L1 has just made the entry, so that its controls count
+ *
+ * Without E the field of vmcs12 was not checked: it never gets to hardware.
+ */
+void nested_vmx_pkrs_enter(struct kvm_vcpu *vcpu, struct vmcs12 *vmcs12,
+			   bool run_pending)
+{
+	if (!cpu_has_load_ia32_pkrs())
+		return;
+
+	if (run_pending && (vmcs12->vm_entry_controls & VM_ENTRY_LOAD_IA32_PKRS))
+		vmx_pkrs_write(vcpu, vmcs12->guest_ia32_pkrs);
+	else
+		vmx_pkrs_write(vcpu, to_vmx(vcpu)->nested.pkrs);
+}
+
+/*
+ * nested_vmx_pkrs_sync() - save L2's value, whatever E and X (KVM-18).
+ *
+ * To be called with vmcs02 loaded, at every exit to L1 and before vmcs12 is
+ * given to userspace. A CPU without the entry control has no such field.
+ */
+void nested_vmx_pkrs_sync(struct kvm_vcpu *vcpu, struct vmcs12 *vmcs12)
+{
+	struct vcpu_vmx *vmx = to_vmx(vcpu);
+
+	nested_vmx_pkrs_snapshot(vcpu);
+
+	if (vmx->nested.msrs.entry_ctls_high & VM_ENTRY_LOAD_IA32_PKRS)
+		vmcs12->guest_ia32_pkrs = vmx->nested.pkrs;
+}
+
+/*
+ * nested_vmx_pkrs_exit() - the value that L1 continues with (KVM-18, KVM-19).
+ *
+ * To be called with vmcs01 loaded. Without X it is what was live when vmcs02
+ * was left: L2's last, or after an entry that failed before it loaded
+ * anything, L1's own.
+ */
+void nested_vmx_pkrs_exit(struct kvm_vcpu *vcpu, struct vmcs12 *vmcs12)
+{
+	if (!cpu_has_load_ia32_pkrs())
+		return;
+
+	if (vmcs12->vm_exit_controls & VM_EXIT_LOAD_IA32_PKRS)
+		vmx_pkrs_write(vcpu, vmcs12->host_ia32_pkrs);
+	else
+		vmx_pkrs_write(vcpu, to_vmx(vcpu)->nested.pkrs);
+}
+
+/* nested_vmx_guest_pkrs_valid() - exit reason 33 if not (PKS-15, KVM-19). */
+bool nested_vmx_guest_pkrs_valid(struct vmcs12 *vmcs12)
+{
+	return !(vmcs12->vm_entry_controls & VM_ENTRY_LOAD_IA32_PKRS) ||
+	       pks_valid(vmcs12->guest_ia32_pkrs);
+}
+
+/* nested_vmx_host_pkrs_valid() - VMfailValid 8 if not (PKS-15, KVM-19). */
+bool nested_vmx_host_pkrs_valid(struct vmcs12 *vmcs12)
+{
+	return !(vmcs12->vm_exit_controls & VM_EXIT_LOAD_IA32_PKRS) ||
+	       pks_valid(vmcs12->host_ia32_pkrs);
 }
 
 /* vmx_pks_dump_guest() - the guest's part of dump_vmcs() (KVM-11). */

@@ -6,6 +6,7 @@
 #define __KVM_X86_VMX_PKS_H
 
 #include "kvm_pks.h"
+#include "vmcs12.h"
 #include "vmx.h"
 
 /* Does KVM use the load-PKRS controls? Then both PKRS fields exist (KVM-2). */
@@ -28,6 +29,16 @@ void vmx_pkrs_cache(struct kvm_vcpu *vcpu);
 void vmx_pkrs_write(struct kvm_vcpu *vcpu, u32 pkrs);
 int vmx_pkrs_get_msr(struct kvm_vcpu *vcpu, struct msr_data *msr_info);
 int vmx_pkrs_set_msr(struct kvm_vcpu *vcpu, struct msr_data *msr_info);
+
+/* L1 and L2: E and X are L1's entry and exit load controls in vmcs12. */
+void nested_vmx_pks_setup_ctls(struct vmcs_config *vmcs_conf);
+void nested_vmx_pkrs_snapshot(struct kvm_vcpu *vcpu);
+void nested_vmx_pkrs_enter(struct kvm_vcpu *vcpu, struct vmcs12 *vmcs12,
+			   bool run_pending);
+void nested_vmx_pkrs_sync(struct kvm_vcpu *vcpu, struct vmcs12 *vmcs12);
+void nested_vmx_pkrs_exit(struct kvm_vcpu *vcpu, struct vmcs12 *vmcs12);
+bool nested_vmx_guest_pkrs_valid(struct vmcs12 *vmcs12);
+bool nested_vmx_host_pkrs_valid(struct vmcs12 *vmcs12);
 
 void vmx_pks_dump_guest(u32 vmentry_ctl);
 void vmx_pks_dump_host(u32 vmexit_ctl);

@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * VMX for a guest that is a hypervisor (L1) itself: its L2 runs 64-bit code in
+ * the same address space, with the same descriptor tables, on its own stack.
+ */
+#ifndef GUESTS_LIB_VMX_H
+#define GUESTS_LIB_VMX_H
+
+#include "guest.h"
+
+#define MSR_FEATURE_CONTROL	0x3a
+#define MSR_VMX_BASIC		0x480
+#define MSR_VMX_EXIT_CTLS	0x483	/* as TRUE_EXIT, default-1 bits forced */
+#define MSR_VMX_ENTRY_CTLS	0x484
+#define MSR_VMX_MISC		0x485
+#define MSR_VMX_CR4_FIXED0	0x488
+#define MSR_VMX_CR4_FIXED1	0x489
+#define MSR_VMX_PROC2_CTLS	0x48b
+#define MSR_VMX_TRUE_PIN_CTLS	0x48d
+#define MSR_VMX_TRUE_PROC_CTLS	0x48e
+#define MSR_VMX_TRUE_EXIT_CTLS	0x48f
+#define MSR_VMX_TRUE_ENTRY_CTLS	0x490
+
+/* VMCS fields; an odd encoding is the high half of a 64-bit field. */
+enum vmcs_field {
+	GUEST_ES_SELECTOR = 0x0800, GUEST_CS_SELECTOR = 0x0802,
+	GUEST_SS_SELECTOR = 0x0804, GUEST_LDTR_SELECTOR = 0x080c,
+	GUEST_TR_SELECTOR = 0x080e,
+	HOST_ES_SELECTOR = 0x0c00, HOST_CS_SELECTOR = 0x0c02,
+	HOST_SS_SELECTOR = 0x0c04, HOST_DS_SELECTOR = 0x0c06,
+	HOST_TR_SELECTOR = 0x0c0c,
+	MSR_BITMAP = 0x2004, EXIT_MSR_STORE_ADDR = 0x2006,
+	EXIT_MSR_LOAD_ADDR = 0x2008, ENTRY_MSR_LOAD_ADDR = 0x200a,
+	EPT_POINTER = 0x201a, GUEST_PHYSICAL_ADDRESS = 0x2400,
+	VMCS_LINK_POINTER = 0x2800,
+	GUEST_PKRS = 0x2818, GUEST_PKRS_HIGH = 0x2819,
+	HOST_PKRS = 0x2c06, HOST_PKRS_HIGH = 0x2c07,
+	PIN_CONTROLS = 0x4000, PROC_CONTROLS = 0x4002,
+	EXCEPTION_BITMAP = 0x4004, PF_CODE_MASK = 0x4006,
+	PF_CODE_MATCH = 0x4008, EXIT_CONTROLS = 0x400c,
+	EXIT_MSR_STORE_COUNT = 0x400e, EXIT_MSR_LOAD_COUNT = 0x4010,
+	ENTRY_CONTROLS = 0x4012, ENTRY_MSR_LOAD_COUNT = 0x4014,
+	ENTRY_EVENT = 0x4016, PROC2_CONTROLS = 0x401e,
+	INSTRUCTION_ERROR = 0x4400, EXIT_REASON = 0x4402,
+	EXIT_EVENT = 0x4404, EXIT_EVENT_CODE = 0x4406,
+	EXIT_INSTRUCTION_LENGTH = 0x440c,
+	GUEST_ES_LIMIT = 0x4800, GUEST_LDTR_LIMIT = 0x480c,
+	GUEST_TR_LIMIT = 0x480e, GUEST_GDTR_LIMIT = 0x4810,
+	GUEST_IDTR_LIMIT = 0x4812, GUEST_ES_RIGHTS = 0x4814,
+	GUEST_CS_RIGHTS = 0x4816, GUEST_SS_RIGHTS = 0x4818,
+	GUEST_LDTR_RIGHTS = 0x4820, GUEST_TR_RIGHTS = 0x4822,
+	GUEST_INTERRUPTIBILITY = 0x4824, GUEST_ACTIVITY = 0x4826,
+	PREEMPTION_TIMER = 0x482e,
+	CR0_MASK = 0x6000, CR4_MASK = 0x6002, CR4_SHADOW = 0x6006,
+	EXIT_QUALIFICATION = 0x6400,
+	GUEST_CR0 = 0x6800, GUEST_CR3 = 0x6802, GUEST_CR4 = 0x6804,
+	GUEST_ES_BASE = 0x6806, GUEST_TR_BASE = 0x6814,
+	GUEST_GDTR_BASE = 0x6816, GUEST_IDTR_BASE = 0x6818,
+	GUEST_DR7 = 0x681a, GUEST_RSP = 0x681c, GUEST_RIP = 0x681e,
+	GUEST_RFLAGS = 0x6820,
+	HOST_CR0 = 0x6c00, HOST_CR3 = 0x6c02, HOST_CR4 = 0x6c04,
+	HOST_TR_BASE = 0x6c0a, HOST_GDTR_BASE = 0x6c0c,
+	HOST_IDTR_BASE = 0x6c0e, HOST_RSP = 0x6c14, HOST_RIP = 0x6c16,
+};
+
+#define PIN_EXTERNAL_INTERRUPT	(1u << 0)
+#define PIN_PREEMPTION_TIMER	(1u << 6)
+#define PROC_HLT		(1u << 7)
+#define PROC_MONITOR_TRAP	(1u << 27)
+#define PROC_MSR_BITMAP		(1u << 28)
+#define PROC_SECONDARY		(1u << 31)
+#define PROC2_EPT		(1u << 1)
+#define EXIT_HOST_64BIT		(1u << 9)
+#define EXIT_LOAD_PKRS		(1u << 29)
+#define ENTRY_GUEST_64BIT	(1u << 9)
+#define ENTRY_LOAD_PKRS		(1u << 22)
+
+#define ACTIVITY_HLT		1
+#define ACTIVITY_WAIT_FOR_SIPI	3
+
+/* Basic exit reasons; a failed entry has ENTRY_FAILED set as well. */
+enum exit_reason {
+	EXITED_EXCEPTION = 0, EXITED_INTERRUPT = 1, EXITED_TRIPLE_FAULT = 2,
+	EXITED_CPUID = 10, EXITED_HLT = 12, EXITED_VMCALL = 18,
+	EXITED_CR = 28, EXITED_RDMSR = 31, EXITED_WRMSR = 32,
+	EXITED_BAD_GUEST = 33, EXITED_BAD_LIST = 34, EXITED_STEP = 37,
+	EXITED_EPT = 48, EXITED_TIMER = 52,
+};
+#define ENTRY_FAILED		(1u << 31)
+
+/* VM-instruction errors. */
+#define VMERR_LAUNCH_NOT_CLEAR	4
+#define VMERR_RESUME_NOT_LAUNCHED 5
+#define VMERR_CONTROLS		7
+#define VMERR_HOST_STATE	8
+#define VMERR_NO_FIELD		12
+#define VMERR_READ_ONLY		13
+#define VMERR_INVALID		0x100	/* VMfailInvalid: there is no number */
+
+struct l2 {
+	u64 regs[16];		/* as instructions number them, but RSP is in the VMCS */
+	u64 stack;
+	void *vmcs;
+	u8 *msr_bitmap;		/* of its own, nothing intercepted */
+	bool launched;
+};
+enum { RAX, RCX, RDX, RBX, RBP = 5, RSI, RDI };
+
+struct msr_entry {
+	u32 msr, reserved;
+	u64 value;
+} __attribute__((aligned(16)));
+
+/* What the machine lacks for VMX, or NULL. */
+const char *vmx_missing(void);
+bool vmx_allows(u32 msr, u32 bits);	/* may these controls be 1? */
+void vmx_on(void);
+
+/* These return 0, or the VM-instruction error. */
+u32 vmcs_try_read(u64 field, u64 *v);
+u32 vmcs_try_write(u64 field, u64 v);
+/* These end the guest if it fails. */
+u64 vmcs_read(u64 field);
+void vmcs_write(u64 field, u64 v);
+void vmcs_control(u64 field, u32 set, u32 clear);
+
+/*
+ * A new VMCS, current afterwards, for an L2 that starts CODE. HLT exits, MSRs
+ * do not; both PKRS controls are clear and their fields untouched; CR4 is what
+ * L1 has now.
+ */
+void l2_create(struct l2 *g, void (*code)(void));
+void l2_use_ept(void);		/* one to one, without the page EPT_HOLE */
+#define EPT_HOLE RAM_FREE
+void l2_current(struct l2 *g);	/* VMPTRLD */
+
+/*
+ * Enter the current VMCS, G's. VMX writes nothing to the VMCS, so that this is
+ * a clean entry. Returns 0 if it exited, or the VM-instruction error.
+ */
+u32 l2_enter(struct l2 *g);
+u32 l2_enter_as(struct l2 *g, bool resume);
+
+/* Intercept reads and writes of IA32_PKRS, or do not. */
+void l2_intercept(struct l2 *g, bool read, bool write);
+
+/*
+ * Have L2 go on behind the LENGTH bytes at its RIP: by a VMWRITE, or, if
+ * CLEAN, by a NOP in their place (1 to 3 bytes), which l2_mend() takes back.
+ */
+void l2_skip(u32 length, bool clean);
+void l2_mend(void);
+
+#endif

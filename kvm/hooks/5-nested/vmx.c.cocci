@@ -1,0 +1,5 @@
+// CR4_FIXED1 follows the guest's CPUID (KVM-20).
+@@
+@@
+ cr4_fixed1_update(X86_CR4_PKE, ecx, feature_bit(PKU));
++cr4_fixed1_update(X86_CR4_PKS, ecx, feature_bit(PKS));

@@ -1,0 +1,203 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * PID 1 of L0, the kernel under test. The job of this run is in /job:
+ *
+ *   irqbypass.ko kvm.ko kvm-intel.ko   loaded in this order, those that are there
+ *   kvm.params kvm-intel.params        their parameters
+ *   argv                               what to run, each word ended by a zero byte
+ *   files/                             where it runs
+ *
+ * Its stdout is COM1 and nothing else is; COM2 has everything else. A line
+ * that begins with "lab: " there is shown to the user. The end is a byte
+ * written to port 0xf4.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/io.h>
+#include <sys/klog.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <termios.h>
+#include <unistd.h>
+
+#define TAINT_DIE	(1 << 7)
+#define TAINT_WARN	(1 << 9)
+
+enum { PASS = 0, FAIL = 1, LAB = 2, SKIP = 4, TIMEOUT = 124 };
+
+static int com1;
+
+static void finish(int status)
+{
+	tcdrain(com1);
+	tcdrain(2);
+	if (iopl(3))
+		perror("iopl");
+	outb(status, 0xf4);
+	for (;;)
+		pause();
+}
+
+static void lab_error(const char *what)
+{
+	fprintf(stderr, "\nlab: L0 cannot %s: %s\n", what, strerror(errno));
+	finish(LAB);
+}
+
+static int open_serial(const char *name)
+{
+	int fd = open(name, O_RDWR | O_NOCTTY | O_CLOEXEC);
+	struct termios t;
+
+	if (fd >= 0 && !tcgetattr(fd, &t)) {
+		cfmakeraw(&t);
+		tcsetattr(fd, TCSANOW, &t);
+	}
+	return fd;
+}
+
+static void mounts(void)
+{
+	static const char *const what[][2] = {
+		{ "proc", "/proc" }, { "sysfs", "/sys" }, { "devtmpfs", "/dev" },
+		{ "debugfs", "/sys/kernel/debug" }, { "tracefs", "/sys/kernel/tracing" },
+		{ "tmpfs", "/tmp" },
+	};
+	unsigned int i;
+
+	for (i = 0; i < sizeof(what) / sizeof(*what); i++) {
+		mkdir(what[i][1], 0755);
+		mount(what[i][0], what[i][1], what[i][0], 0, NULL);
+	}
+	if (symlink("/proc/self/fd", "/dev/fd"))
+		perror("/dev/fd");
+}
+
+static char *read_all(const char *name, size_t *size)
+{
+	static const size_t max = 65536;
+	char *text = calloc(1, max + 1);
+	int fd = open(name, O_RDONLY | O_CLOEXEC);
+	ssize_t n = fd < 0 ? -1 : read(fd, text, max);
+
+	if (fd >= 0)
+		close(fd);
+	if (size)
+		*size = n < 0 ? 0 : n;
+	return text;
+}
+
+static void load_modules(void)
+{
+	static const char *const names[] = { "irqbypass", "kvm", "kvm-intel" };
+	char path[64], why[128];
+	unsigned int i;
+	int fd;
+
+	for (i = 0; i < sizeof(names) / sizeof(*names); i++) {
+		snprintf(path, sizeof(path), "/job/%s.ko", names[i]);
+		fd = open(path, O_RDONLY | O_CLOEXEC);
+		if (fd < 0)
+			continue;
+		snprintf(path, sizeof(path), "/job/%s.params", names[i]);
+		if (syscall(SYS_finit_module, fd, read_all(path, NULL), 0)) {
+			snprintf(why, sizeof(why), "load %s.ko", names[i]);
+			lab_error(why);
+		}
+		close(fd);
+	}
+}
+
+static char **read_argv(void)
+{
+	size_t size, at, n = 0;
+	char *text = read_all("/job/argv", &size);
+	char **argv = calloc(size + 1, sizeof(*argv));
+
+	for (at = 0; at < size; at += strlen(text + at) + 1)
+		argv[n++] = text + at;
+	return argv;
+}
+
+static int run(char **argv)
+{
+	int status;
+	pid_t child = fork(), got;
+
+	if (!child) {
+		setsid();
+		dup2(com1, 1);
+		execv(argv[0], argv);
+		fprintf(stderr, "\nlab: L0 cannot run %s: %s\n", argv[0], strerror(errno));
+		_exit(LAB);
+	}
+	do {
+		got = wait(&status);
+	} while (got != child && (got > 0 || errno == EINTR));
+	if (WIFSIGNALED(status)) {
+		fprintf(stderr, "\nlab: %s was ended by signal %d (%s)\n", argv[0],
+			WTERMSIG(status), strsignal(WTERMSIG(status)));
+		return FAIL;
+	}
+	switch (WEXITSTATUS(status)) {
+	case PASS: case FAIL: case LAB: case SKIP: case TIMEOUT:
+		return WEXITSTATUS(status);
+	}
+	fprintf(stderr, "\nlab: %s exited with status %d\n", argv[0], WEXITSTATUS(status));
+	return FAIL;
+}
+
+static void dump_dmesg(void)
+{
+	size_t max = 1 << 20;
+	char *text = malloc(max);
+	int n = klogctl(3, text, max);
+
+	if (n > 0)
+		fwrite(text, 1, n, stderr);
+}
+
+/* A warning or an oops of the host is a failure of the code under test. */
+static int check_taint(int status)
+{
+	long taint = atol(read_all("/proc/sys/kernel/tainted", NULL));
+
+	if (!(taint & (TAINT_DIE | TAINT_WARN)))
+		return status;
+	dump_dmesg();
+	fprintf(stderr, "\nlab: the host kernel %s: see its messages in the log (--log FILE)\n",
+		taint & TAINT_DIE ? "had an oops" : "gave a warning");
+	return FAIL;
+}
+
+int main(void)
+{
+	char **argv;
+	int fd, status;
+
+	mounts();
+	fd = open_serial("/dev/ttyS1");
+	dup2(fd, 2);
+	setvbuf(stderr, NULL, _IOLBF, 0);
+	com1 = open_serial("/dev/ttyS0");
+	fd = open("/dev/null", O_RDWR);
+	dup2(fd, 0);
+	dup2(fd, 1);
+	if (com1 < 0)
+		lab_error("open its first serial port");
+	setenv("PATH", "/bin:/usr/bin", 1);
+	setenv("HOME", "/tmp", 1);
+	load_modules();
+	if (chdir("/job/files"))
+		lab_error("find the files of this run");
+	argv = read_argv();
+	fprintf(stderr, "\nlab-init: starting %s\n", argv[0]);
+	status = run(argv);
+	finish(check_taint(status));
+}

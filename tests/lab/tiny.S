@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The smallest guests, written without any of guests/: what END does is said at
+ * assembly, by one of BYTE=n, HANG, TRIPLE, FLOOD.
+ */
+	.code32
+	.text
+	.globl _start
+	.long	0x1badb002, 0, -0x1badb002
+_start:
+	movw	$0x3f8, %dx
+	movl	$text, %esi
+1:	lodsb
+	testb	%al, %al
+	jz	2f
+	outb	%al, %dx
+	jmp	1b
+2:
+#ifdef FLOOD
+	movb	$'x', %al
+3:	outb	%al, %dx
+	jmp	3b
+#endif
+#ifdef BYTE
+	movb	$BYTE, %al
+	outb	%al, $0xf4
+#endif
+#ifdef TRIPLE
+	lidt	nothing
+	int3
+#endif
+	cli
+4:	hlt
+	jmp	4b
+
+nothing:
+	.word	0
+	.long	0
+text:
+	.asciz	"tiny\n"
