@@ -148,6 +148,11 @@ static u32 run(void)
 	return reason;
 }
 
+static bool on_slot(void)
+{
+	return vmcs_read(GUEST_RIP) == (u64)l2_slot;
+}
+
 /* Run L2 until it is at its slot, or, at once, until it exits for the kind. */
 static void run_round(void)
 {
@@ -155,6 +160,8 @@ static void run_round(void)
 	u32 reason;
 
 	for (int i = 0; i < 32; i++) {
+		if (i && on_slot() && now.kind->reason == EXITED_STEP)
+			break;
 		reason = run();
 		if (reason == EXITED_RDMSR && now.cell->intercept_read) {
 			l2_skip(2, clean);
@@ -162,19 +169,19 @@ static void run_round(void)
 		} else if (reason == EXITED_WRMSR && now.cell->intercept_write) {
 			l2_skip(2, clean);
 			now.next = AT_SLOT;
-		} else if (reason != now.kind->reason || reason == EXITED_TIMER) {
-			break;
-		} else if (vmcs_read(GUEST_RIP) == (u64)l2_slot) {
+		} else if (reason != EXITED_STEP) {
 			break;
 		}
 	}
-	compare("the exit reason", reason, now.kind->reason);
-	if (reason == EXITED_TIMER)
-		return;
+	if (now.kind->reason == EXITED_TIMER)
+		return compare("the exit reason", reason, EXITED_TIMER);
+	compare("L2 is at its slot", on_slot(), true);
+	if (now.kind->reason != EXITED_STEP)
+		compare("the exit reason", reason, now.kind->reason);
 	if (!now.cell->intercept_read)
 		compare("the value that L2 read", l2_seen, now.seen);
 	l2_skip(now.kind->length, clean);
-	if (reason != EXITED_STEP)	/* steps through the slot as well */
+	if (now.kind->reason != EXITED_STEP)	/* steps through the slot as well */
 		now.next = AT_READ;
 }
 
