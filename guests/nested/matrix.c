@@ -188,12 +188,10 @@ static void run_round(void)
 /* Another VMCS with the opposite controls, with a PKRS of its own. */
 static void run_second(void)
 {
-	struct pkrs_vmcs v = {
-		.entry = !now.v.entry, .exit = !now.v.exit,
-		.guest = next_value(false), .host = next_value(false),
-	};
+	struct pkrs_vmcs v = { .entry = !now.v.entry, .exit = !now.v.exit };
 
-	arm(&second, l2_vmcall, &v);
+	l2_current(&second);
+	write_fields(&v);
 	compare("the second's error", l2_enter(&second), 0);
 	pkrs_entry(&now.pkrs, &v);
 	pkrs_exit(&now.pkrs, &v);
@@ -219,25 +217,15 @@ static void between_rounds(void)
 static void run_cell(const struct cell *c)
 {
 	now.cell = c;
-	now.v = (struct pkrs_vmcs){ .entry = c->entry, .exit = c->exit };
 	now.next = AT_READ;
 	now.pkrs = next_value(true);
-	start(now.pkrs);
-	if (c->space == PLAIN)
-		write_cr4(read_cr4() & ~(u64)CR4_PKS);
+	write_pkrs(now.pkrs);
 	l2_value = next_value(false);
 	l2_writes = c->writes;
-	memset(l2_slot_copy, 0x90, 3);
-	memcpy(l2_slot_copy, now.kind->slot, now.kind->length);
 	memcpy(l2_slot, l2_slot_copy, 3);
-	arm(&first, l2_loop, &now.v);
+	l2_restart(&first, l2_loop);
 	l2_intercept(&first, c->intercept_read, c->intercept_write);
-	first.regs[RDI] = VAULT;
 	write_fields(&now.v);
-	if (c->space == EPT_PKS)
-		l2_use_ept();
-	if (now.kind->prepare)
-		now.kind->prepare();
 	for (int round = 0; round < ROUNDS; round++) {
 		if (round)
 			between_rounds();
@@ -246,10 +234,31 @@ static void run_cell(const struct cell *c)
 	l2_mend();
 }
 
+/* Both VMCSs, but for what differs between the cells of a group. */
+static void prepare(enum space space)
+{
+	struct pkrs_vmcs opposite = { .entry = !now.v.entry, .exit = !now.v.exit };
+
+	start(0);
+	if (space == PLAIN)
+		write_cr4(read_cr4() & ~(u64)CR4_PKS);
+	arm(&second, l2_vmcall, &opposite);
+	arm(&first, l2_loop, &now.v);
+	first.regs[RDI] = VAULT;
+	if (space == EPT_PKS)
+		l2_use_ept();
+	if (now.kind->prepare)
+		now.kind->prepare();
+	memset(l2_slot_copy, 0x90, 3);
+	memcpy(l2_slot_copy, now.kind->slot, now.kind->length);
+}
+
 /* The cells that one line stands for. */
 static void run_group(bool entry, bool exit, bool two, enum space space)
 {
 	now.hash = 0;
+	now.v = (struct pkrs_vmcs){ .entry = entry, .exit = exit };
+	prepare(space);
 	for (int i = 0; i < 24; i++) {
 		struct cell c = {
 			.entry = entry, .exit = exit, .two = two, .space = space,
@@ -272,7 +281,8 @@ static void run_kind(const struct kind *k)
 
 		if (k->reason == EXITED_EPT && space != EPT_PKS)
 			continue;
-		if (k->reason == EXITED_EXCEPTION && space == PLAIN)
+		if ((k->reason == EXITED_EXCEPTION) != (space == PLAIN_PKS) &&
+		    space != EPT_PKS)
 			continue;
 		run_group(i & 1, i & 2, i & 4, space);
 	}
