@@ -165,9 +165,23 @@ static bool mutate(struct vm *vm)
 	return right;
 }
 
+static bool bad_entry_list(const struct vm *vm)
+{
+	for (u32 i = 0; i < vm->n_in; i++)
+		if (vm->in[i].value >> 32)
+			return true;
+	return false;
+}
+
+/*
+ * KVM leaves RFLAGS to the processor to check, which it asks after it has
+ * processed the list: reason 34 instead of 33 if both are bad, PKS or not.
+ */
 static void choose_step(struct step *s)
 {
 	s->broken = rnd(12) < 2 ? 1 + rnd(4) : NOTHING;
+	if (s->broken == GUEST_BY_FLAGS && bad_entry_list(s->vm))
+		s->broken = GUEST_BY_CR0;
 	s->wrong_instruction = !rnd(24);
 	s->n_ops = rnd(MAX_OPS + 1);
 	for (u32 i = 0; i < s->n_ops; i++)
