@@ -82,7 +82,9 @@ void guest_main(void)
 	bool hidden = arg_flag("hidden");
 	const char *lack;
 
-	args_done("hidden and machine=bare|kvm");
+	if (arg_value("only"))
+		ktap_only = arg_value("only");
+	args_done("hidden, only=TEST and machine=bare|kvm");
 	cpu_baseline();
 	lack = missing(hidden);
 	map(VAULT, (u64)page_alloc() | PTE_P | PTE_W | PTE_KEY(VAULT_KEY), 1);

@@ -57,7 +57,9 @@ void guest_main(void)
 {
 	bool hidden = arg_flag("hidden");
 
-	args_done("hidden and machine=tcg|bare|kvm");
+	if (arg_value("only"))
+		ktap_only = arg_value("only");
+	args_done("hidden, only=TEST and machine=tcg|bare|kvm");
 	if (cpu_has_pks())
 		reset_pkrs = rdmsr(MSR_PKRS);
 	cpu_baseline();

@@ -53,6 +53,7 @@ void ktap_plan(unsigned int tests);
 void ktap_result(const char *id, bool passed, const char *xfail);
 void ktap_skip(const char *id, const char *missing);
 void ktap_exit(void) __attribute__((noreturn));
+extern const char *ktap_only;	/* run no test whose id does not begin so */
 void ktap_run(const struct test *tests, unsigned int n, const char *missing);
 
 /* In a test: a diagnostic that makes it fail, and a reason to skip it. */
