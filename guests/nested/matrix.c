@@ -310,7 +310,7 @@ static void hole(void)
 	first.regs[RDI] = EPT_HOLE;
 }
 
-/* Expires at once: L2 is entered and left without running at all. */
+/* Expires at once: L2 is left without having run, or else by a VMCALL. */
 static void timer(void)
 {
 	vmcs_control(PIN_CONTROLS, PIN_PREEMPTION_TIMER, 0);
@@ -334,7 +334,9 @@ KIND(single_step, EXITED_STEP, { 0x90 }, 1, step)
 
 static void matrix_timer(void)
 {
-	static const struct kind k = { "timer", EXITED_TIMER, { 0x90 }, 1, timer };
+	static const struct kind k = {
+		"timer", EXITED_TIMER, { 0x0f, 0x01, 0xc1 }, 3, timer,
+	};
 
 	if (!vmx_allows(MSR_VMX_TRUE_PIN_CTLS, PIN_PREEMPTION_TIMER))
 		return skip("the VMX-preemption timer");
