@@ -46,10 +46,10 @@ static void in_order(const enum step *order)
 	vcpu = vcpu_new(vm, PKS_ON, windows, (uint64_t)page);
 	for (i = 0; i < ROUNDS; i++) {
 		CHECK(vcpu_sync(vcpu) == COOKIE, "round %d: a register is lost", i);
-		vcpu = vcpu_move(vcpu, order);
+		vcpu = vcpu_move(vcpu, order, NULL);
 		CHECK(vcpu_sync(vcpu) == 1, "round %d: PKRS reads otherwise", i);
 		CHECK(*page == (uint64_t)i + 1, "round %d: the write in the window is lost", i);
-		vcpu = vcpu_move(vcpu, order);
+		vcpu = vcpu_move(vcpu, order, NULL);
 		got = vcpu_sync(vcpu);
 		CHECK(got == (PF_P | PF_W | PF_PK), "round %d: outside a write gives %#x", i, got);
 	}

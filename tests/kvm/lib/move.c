@@ -107,7 +107,7 @@ int vcpu_restore(struct vcpu *vcpu, struct state *s, enum step step)
 	}
 }
 
-struct vcpu *vcpu_move(struct vcpu *from, const enum step order[STEPS])
+struct vcpu *vcpu_move(struct vcpu *from, const enum step order[STEPS], uint16_t *nested)
 {
 	struct vm *old = from->vm;
 	struct vcpu *to = vcpu_bare(vm_twin(old), 0);
@@ -125,6 +125,8 @@ struct vcpu *vcpu_move(struct vcpu *from, const enum step order[STEPS])
 	      pkrs_get(to));
 	CHECK(sregs_get(to).cr4 == sregs_get(from).cr4, "CR4 %#llx became %#llx",
 	      sregs_get(from).cr4, sregs_get(to).cr4);
+	if (nested)
+		*nested = state->nested.size ? state->nested.flags : 0;
 	free(state->msrs);
 	free(state);
 	vcpu_free(from);

@@ -25,7 +25,10 @@ struct state {
 void vcpu_save(struct vcpu *vcpu, struct state *state);
 /* Returns what the ioctl() of that step returned. */
 int vcpu_restore(struct vcpu *vcpu, struct state *state, enum step step);
-/* The vCPU goes on in a new VM with the same memory; the old one goes. */
-struct vcpu *vcpu_move(struct vcpu *from, const enum step order[STEPS]);
+/*
+ * The vCPU goes on in a new VM with the same memory; the old one goes. Returns
+ * the flags of its nested state if they are asked for.
+ */
+struct vcpu *vcpu_move(struct vcpu *from, const enum step order[STEPS], uint16_t *nested);
 
 #endif
