@@ -153,8 +153,11 @@ static bool on_slot(void)
 	return vmcs_read(GUEST_RIP) == (u64)l2_slot;
 }
 
-/* Run L2 until it is at its slot, or, at once, until it exits for the kind. */
-static void run_round(void)
+/*
+ * Run L2 until it is at its slot, or, at once, until it exits for the kind. If
+ * it stopped elsewhere, it is lost.
+ */
+static bool run_round(void)
 {
 	bool clean = now.cell->reentry == CLEAN;
 	u32 reason;
@@ -173,16 +176,19 @@ static void run_round(void)
 			break;
 		}
 	}
-	if (now.kind->reason == EXITED_TIMER)
-		return compare("the exit reason", reason, EXITED_TIMER);
-	compare("L2 is at its slot", on_slot(), true);
 	if (now.kind->reason != EXITED_STEP)
 		compare("the exit reason", reason, now.kind->reason);
+	if (reason == EXITED_TIMER)
+		return true;
+	compare("L2 is at its slot", on_slot(), true);
+	if (!on_slot())
+		return false;
 	if (!now.cell->intercept_read)
 		compare("the value that L2 read", l2_seen, now.seen);
 	l2_skip(now.kind->length, clean);
 	if (now.kind->reason != EXITED_STEP)	/* steps through the slot as well */
 		now.next = AT_READ;
+	return true;
 }
 
 /* Another VMCS with the opposite controls, with a PKRS of its own. */
@@ -229,7 +235,8 @@ static void run_cell(const struct cell *c)
 	for (int round = 0; round < ROUNDS; round++) {
 		if (round)
 			between_rounds();
-		run_round();
+		if (!run_round())
+			break;
 	}
 	l2_mend();
 }
@@ -310,7 +317,7 @@ static void hole(void)
 	first.regs[RDI] = EPT_HOLE;
 }
 
-/* Expires at once: L2 is entered and left without running at all. */
+/* Expires at once: L2 is left without having run, or else by a VMCALL. */
 static void timer(void)
 {
 	vmcs_control(PIN_CONTROLS, PIN_PREEMPTION_TIMER, 0);
@@ -334,7 +341,9 @@ KIND(single_step, EXITED_STEP, { 0x90 }, 1, step)
 
 static void matrix_timer(void)
 {
-	static const struct kind k = { "timer", EXITED_TIMER, { 0x90 }, 1, timer };
+	static const struct kind k = {
+		"timer", EXITED_TIMER, { 0x0f, 0x01, 0xc1 }, 3, timer,
+	};
 
 	if (!vmx_allows(MSR_VMX_TRUE_PIN_CTLS, PIN_PREEMPTION_TIMER))
 		return skip("the VMX-preemption timer");
