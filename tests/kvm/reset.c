@@ -1,0 +1,251 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* PKRS after RESET, INIT and in SMM (KVM-9, PKS-12). */
+#include <errno.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+
+#include "ktap.h"
+#include "vm.h"
+
+enum { PKRS_VALUE = 0x4a5a1235, SMM_VALUE = 0x01020304 };
+
+/* Real-mode code goes here: SIPI vector 0x10, and the SMI handler in SMRAM. */
+enum { SIPI_CODE = 0x10000, SMI_CODE = 0x38000, LOW_SIZE = 0x40000 };
+enum { PORT_REAL = 0x600 };
+
+#define MSR_X2APIC_ICR	0x830
+#define ICR_INIT	0x4500
+#define ICR_SIPI	0x4600
+#define APIC_BASE_X2APIC (3u << 10)
+
+#define REAL_MOV_ECX_PKRS	0x66, 0xb9, 0xe1, 0x06, 0x00, 0x00
+#define REAL_RDMSR		0x0f, 0x32
+#define REAL_WRMSR		0x0f, 0x30
+#define REAL_MOV_EAX_CR4	0x0f, 0x20, 0xe0
+#define REAL_OUT_EAX		0x66, 0xef
+#define REAL_MOV_DX_PORT	0xba, PORT_REAL & 0xff, PORT_REAL >> 8
+#define REAL_MOV_EAX(v)		0x66, 0xb8, (v) & 0xff, (v) >> 8 & 0xff, (v) >> 16 & 0xff, (v) >> 24
+#define REAL_XOR_EDX_EDX	0x66, 0x31, 0xd2
+#define REAL_HLT		0xf4
+#define REAL_RSM		0x0f, 0xaa
+
+/* Tells PKRS and CR4. */
+static const uint8_t tell[] = {
+	REAL_MOV_ECX_PKRS, REAL_RDMSR, REAL_MOV_DX_PORT, REAL_OUT_EAX,
+	REAL_MOV_EAX_CR4, REAL_OUT_EAX,
+};
+static const uint8_t halt[] = { REAL_HLT };
+/* Changes PKRS and goes back. */
+static const uint8_t change_and_resume[] = {
+	REAL_MOV_EAX(SMM_VALUE), REAL_XOR_EDX_EDX, REAL_WRMSR, REAL_RSM,
+};
+
+static void read_pkrs(uint64_t unused)
+{
+	(void)unused;
+	guest_sync(rdmsr(MSR_PKRS));
+}
+
+static void created(void)
+{
+	struct vm *vm;
+	struct vcpu *bare, *vcpu;
+	uint64_t value = 1;
+
+	need_pks();
+	vm = vm_new();
+	bare = vcpu_bare(vm, 0);
+	CHECK(msr_get(bare, MSR_PKRS, &value) && !value, "before CPUID it is %#lx", value);
+	vcpu_set_cpuid(bare, PKS_ON);
+	CHECK(!pkrs_get(bare), "after CPUID it is %#lx", pkrs_get(bare));
+	vcpu = vcpu_new_id(vm, 1, PKS_ON, read_pkrs, 0);
+	CHECK(!vcpu_sync(vcpu), "the guest does not read 0");
+	vcpu_free(bare);
+	vcpu_free(vcpu);
+	vm_free(vm);
+}
+
+static void activate(uint64_t unused)
+{
+	(void)unused;
+	wrmsr(MSR_PKRS, PKRS_VALUE);
+	write_cr4(read_cr4() | CR4_PKS);
+	guest_sync(read_cr4() & CR4_PKS);
+	for (;;)
+		guest_sync(rdmsr(MSR_PKRS) | (read_cr4() & CR4_PKS) << 32);
+}
+
+static void send_ipis(uint64_t unused)
+{
+	(void)unused;
+	wrmsr(MSR_X2APIC_ICR, 1ull << 32 | ICR_INIT);
+	guest_sync(0);
+	wrmsr(MSR_X2APIC_ICR, 1ull << 32 | ICR_SIPI | SIPI_CODE >> 12);
+	guest_sync(0);
+}
+
+static uint32_t mp_state(struct vcpu *vcpu)
+{
+	struct kvm_mp_state state;
+
+	REQUIRE(!ioctl(vcpu->fd, KVM_GET_MP_STATE, &state), "KVM_GET_MP_STATE: %s",
+		strerror(errno));
+	return state.mp_state;
+}
+
+static uint32_t real_out(struct vcpu *vcpu)
+{
+	struct kvm_run *run = vcpu->run;
+
+	REQUIRE(vcpu_run(vcpu) == KVM_EXIT_IO && run->io.port == PORT_REAL,
+		"real-mode code gave exit reason %u", run->exit_reason);
+	return *(uint32_t *)((char *)run + run->io.data_offset);
+}
+
+/* Memory of real-mode code; SMM has an address space of its own. */
+static char *low_memory(struct vm *vm, bool smm)
+{
+	char *low = mmap(NULL, LOW_SIZE, PROT_READ | PROT_WRITE,
+			 MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	struct kvm_userspace_memory_region region = {
+		.slot = 1u << 16, .memory_size = LOW_SIZE, .userspace_addr = (uint64_t)low,
+	};
+
+	REQUIRE(low != MAP_FAILED, "low memory: %s", strerror(errno));
+	if (smm)
+		REQUIRE(!ioctl(vm->fd, KVM_SET_USER_MEMORY_REGION, &region),
+			"memory of SMM: %s", strerror(errno));
+	else
+		vm_slot(vm, 0, low, LOW_SIZE);
+	return low;
+}
+
+/* KVM's map of APIC IDs has a vCPU only after a change of its APIC's mode. */
+static void use_x2apic(struct vcpu *vcpu)
+{
+	struct kvm_sregs s = sregs_get(vcpu);
+
+	s.apic_base |= APIC_BASE_X2APIC;
+	REQUIRE(sregs_set(vcpu, &s), "x2APIC: %s", strerror(errno));
+}
+
+static struct vcpu *active_vcpu(struct vm *vm, unsigned int id)
+{
+	struct vcpu *vcpu = vcpu_new_id(vm, id, PKS_ON, activate, 0);
+	struct kvm_mp_state runnable = { KVM_MP_STATE_RUNNABLE };
+
+	ioctl(vcpu->fd, KVM_SET_MP_STATE, &runnable);
+	CHECK(vcpu_sync(vcpu), "CR4.PKS cannot be set");
+	vcpu_complete(vcpu);
+	return vcpu;
+}
+
+static void check_after_init(struct vcpu *vcpu)
+{
+	CHECK(!(sregs_get(vcpu).cr4 & CR4_PKS), "INIT leaves CR4.PKS");
+	CHECK(pkrs_get(vcpu) == PKRS_VALUE, "INIT changes PKRS to %#lx", pkrs_get(vcpu));
+}
+
+static void init_ipi(void)
+{
+	struct vm *vm;
+	struct vcpu *sender, *vcpu;
+	uint32_t value;
+	char *low;
+
+	need_pks();
+	vm = vm_new();
+	vm_irqchip(vm);
+	low = low_memory(vm, false);
+	memcpy(low + SIPI_CODE, tell, sizeof(tell));
+	memcpy(low + SIPI_CODE + sizeof(tell), halt, sizeof(halt));
+	sender = vcpu_new_id(vm, 0, PKS_ON, send_ipis, 0);
+	use_x2apic(sender);
+	vcpu = active_vcpu(vm, 1);
+	use_x2apic(vcpu);
+
+	vcpu_sync(sender);
+	CHECK(mp_state(vcpu) == KVM_MP_STATE_INIT_RECEIVED, "it did not get the INIT");
+	check_after_init(vcpu);
+	vcpu_sync(sender);
+	value = real_out(vcpu);
+	CHECK(value == PKRS_VALUE, "after SIPI it reads PKRS = %#x", value);
+	value = real_out(vcpu);
+	CHECK(!(value & CR4_PKS), "after SIPI it reads CR4 = %#x", value);
+	vcpu_free(vcpu);
+	vcpu_free(sender);
+	vm_free(vm);
+}
+
+/* The same without a guest that sends it: an INIT that userspace restores. */
+static void init_latched(void)
+{
+	struct kvm_vcpu_events events = { 0 };
+	struct vm *vm;
+	struct vcpu *vcpu;
+
+	need_pks();
+	vm = vm_new();
+	vm_irqchip(vm);
+	vcpu = active_vcpu(vm, 0);
+	REQUIRE(!ioctl(vcpu->fd, KVM_GET_VCPU_EVENTS, &events), "KVM_GET_VCPU_EVENTS: %s",
+		strerror(errno));
+	events.flags = KVM_VCPUEVENT_VALID_SMM;
+	events.smi.latched_init = 1;
+	REQUIRE(!ioctl(vcpu->fd, KVM_SET_VCPU_EVENTS, &events), "KVM_SET_VCPU_EVENTS: %s",
+		strerror(errno));
+	mp_state(vcpu);
+	CHECK(sregs_get(vcpu).cs.base == 0xffff0000, "there was no INIT");
+	check_after_init(vcpu);
+	vcpu_free(vcpu);
+	vm_free(vm);
+}
+
+/* SMM sees the value, CR4.PKS clear; what it writes stays after RSM. */
+static void smm(void)
+{
+	struct vm *vm;
+	struct vcpu *vcpu;
+	uint64_t got;
+	uint32_t value;
+	char *low;
+
+	need_pks();
+	if (ioctl(kvm_dev(), KVM_CHECK_EXTENSION, KVM_CAP_X86_SMM) <= 0)
+		ktap_skip("KVM_CAP_X86_SMM");
+	vm = vm_new();
+	vm_irqchip(vm);
+	low = low_memory(vm, true);
+	memcpy(low + SMI_CODE, tell, sizeof(tell));
+	memcpy(low + SMI_CODE + sizeof(tell), change_and_resume, sizeof(change_and_resume));
+	vcpu = active_vcpu(vm, 0);
+
+	REQUIRE(!ioctl(vcpu->fd, KVM_SMI), "KVM_SMI: %s", strerror(errno));
+	value = real_out(vcpu);
+	CHECK(value == PKRS_VALUE, "SMM reads PKRS = %#x", value);
+	CHECK(pkrs_get(vcpu) == PKRS_VALUE, "the host reads %#lx in SMM", pkrs_get(vcpu));
+	value = real_out(vcpu);
+	CHECK(!(value & CR4_PKS), "SMM reads CR4 = %#x", value);
+	got = vcpu_sync(vcpu);
+	CHECK((uint32_t)got == SMM_VALUE, "after RSM the guest reads %#x", (uint32_t)got);
+	CHECK(got >> 32, "after RSM CR4.PKS is clear");
+	CHECK(pkrs_get(vcpu) == SMM_VALUE, "after RSM the host reads %#lx", pkrs_get(vcpu));
+	vcpu_free(vcpu);
+	vm_free(vm);
+}
+
+static const struct test tests[] = {
+	{ "kvm.reset.created", "KVM-9", created, NULL },
+	{ "kvm.reset.init_ipi", "KVM-9, PKS-12", init_ipi, NULL },
+	{ "kvm.reset.init_latched", "KVM-9, PKS-12", init_latched, NULL },
+	{ "kvm.reset.smm", "KVM-9, PKS-12", smm, NULL },
+};
+
+int main(int argc, char **argv)
+{
+	static const char *const keys[] = { "variation", NULL };
+
+	ktap_arguments(argc, argv, keys);
+	return ktap_run(tests, COUNT(tests));
+}
