@@ -188,11 +188,14 @@ void nested_vmx_pks_setup_ctls(struct vmcs_config *vmcs_conf)
  * follows KVM_SET_MSRS it is L2's, and in the other order KVM_SET_MSRS writes
  * vmcs02 later (KVM-23). Where an entry fails for its MSR-load list, it is
  * what that entry has loaded by then (KVM-19).
+ *
+ * Not by way of the register cache: it is always empty here when it matters,
+ * and this is done twice for every exit of L2 to L1.
  */
 void nested_vmx_pkrs_snapshot(struct kvm_vcpu *vcpu)
 {
 	if (cpu_has_load_ia32_pkrs())
-		to_vmx(vcpu)->nested.pkrs = kvm_pkrs_read(vcpu);
+		to_vmx(vcpu)->nested.pkrs = vmcs_read64(GUEST_IA32_PKRS);
 }
 
 /*
