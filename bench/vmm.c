@@ -108,10 +108,11 @@ static int compare(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
-static void print(const char *name, const char *unit, long median, unsigned int n, long spread)
+static void print(const char *name, const char *unit, long median, long least,
+		  unsigned int n, long spread)
 {
-	ktap_note("{\"name\":\"%s\",\"variant\":\"%s\",\"unit\":\"%s\",\"median\":%ld,\"n\":%u,\"spread\":%ld}",
-		  name, job.variant, unit, median, n, spread);
+	ktap_note("{\"name\":\"%s\",\"variant\":\"%s\",\"unit\":\"%s\",\"median\":%ld,\"min\":%ld,\"n\":%u,\"spread\":%ld}",
+		  name, job.variant, unit, median, least, n, spread);
 }
 
 static uint64_t median(unsigned int n)
@@ -126,7 +127,7 @@ static void record(const char *name, unsigned int n, uint64_t overhead)
 	uint64_t mid = median(n);
 
 	CHECK(mid > overhead, "%s took no instruction", name);
-	print(name, "instructions", mid - overhead, n,
+	print(name, "instructions", mid - overhead, samples[0] - overhead, n,
 	      samples[n - 1 - n / 20] - samples[n / 20]);
 }
 
@@ -324,7 +325,7 @@ static void msr_exits(void)
 	vcpu_sync(vcpu);
 	exits = vcpu_stat(vcpu, "exits") - vcpu_stat(vcpu, "irq_exits") - exits;
 	CHECK(exits, "KVM counts no exits");
-	print("pkrs.exits", "exits", exits - 1, 2 * MSR_WRITES, 0);
+	print("pkrs.exits", "exits", exits - 1, exits - 1, 2 * MSR_WRITES, 0);
 	vcpu_free(vcpu);
 	vm_free(vm);
 }
@@ -367,7 +368,7 @@ static void bytes(void)
 
 	job.variant = "vcpu_vmx";
 	CHECK(file && fscanf(file, "%ld", &size) == 1 && size, "no size of a vCPU in sysfs");
-	print("vcpu.bytes", "bytes", size, 1, 0);
+	print("vcpu.bytes", "bytes", size, size, 1, 0);
 	if (file)
 		fclose(file);
 }
