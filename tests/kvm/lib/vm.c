@@ -205,10 +205,12 @@ struct vm *vm_new(void)
 	return vm;
 }
 
-struct vm *vm_twin(const struct vm *vm)
+struct vm *vm_twin(struct vm *vm)
 {
 	struct vm *twin = create(vm->ram);
 
+	twin->room = vm->room;
+	vm->room = NULL;
 	twin->root = vm->root;
 	twin->free = vm->free;
 	return twin;

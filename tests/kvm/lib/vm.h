@@ -29,7 +29,7 @@
 struct vm {
 	int fd;
 	int slots;
-	char *room;	/* what vm_free() gives back; a twin has none */
+	char *room;	/* what vm_free() gives back, NULL if taken over */
 	char *ram;
 	char *free;	/* RAM not yet handed out */
 	uint64_t *root;
@@ -58,8 +58,8 @@ void need_pks(void);				/* or skip the case */
 void need_forced_emulation(void);
 
 struct vm *vm_new(void);
-/* Another VM with the same memory, page tables included. */
-struct vm *vm_twin(const struct vm *vm);
+/* Another VM, that takes over the memory, page tables included. */
+struct vm *vm_twin(struct vm *vm);
 void vm_free(struct vm *vm);
 void vm_irqchip(struct vm *vm);
 void vm_slot(struct vm *vm, uint64_t gpa, void *memory, uint64_t size);

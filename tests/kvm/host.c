@@ -1,0 +1,235 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * A host that uses PKS itself keeps its PKRS whatever its guests do (KVM-10).
+ * module=FILE is tests/host-pks' module, which makes the host one.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "ktap.h"
+#include "vm.h"
+
+enum { ENTRIES = 1000000, ROUNDS = 200 };
+
+/* All keys but that of the kernel's own pages. */
+#define DENY_ALL 0xfffffffcu
+
+static void set(const char *name, uint32_t value)
+{
+	char path[64], text[16];
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/sys/module/host_pks/parameters/%s", name);
+	snprintf(text, sizeof(text), "%u", value);
+	file = fopen(path, "w");
+	REQUIRE(file && fputs(text, file) >= 0 && !fclose(file), "cannot set %s = %s: %s", path,
+		text, strerror(errno));
+}
+
+static uint64_t get(const char *name)
+{
+	const char *value = module_param("host_pks", name);
+
+	REQUIRE(value, "cannot read host_pks' %s", name);
+	return strtoull(value, NULL, 0);
+}
+
+/* Loads the module; the host does not use PKS yet. */
+static void host(void)
+{
+	const char *name = ktap_argument("module");
+	int fd;
+
+	need_pks();
+	if (!name)
+		ktap_skip("module=FILE, that of tests/host-pks");
+	syscall(SYS_delete_module, "host_pks", 0);
+	fd = open(name, O_RDONLY | O_CLOEXEC);
+	REQUIRE(fd >= 0 && !syscall(SYS_finit_module, fd, "", 0), "cannot load %s: %s", name,
+		strerror(errno));
+	close(fd);
+}
+
+static void host_uses_pks(uint32_t pkrs)
+{
+	set("pkrs", pkrs);
+	set("cr4_pks", 1);
+	CHECK(get("pkrs") == pkrs, "the host has PKRS %#lx from the start", get("pkrs"));
+}
+
+static void check_host(uint32_t pkrs)
+{
+	CHECK(get("pkrs") == pkrs, "the host has PKRS %#lx, not %#x", get("pkrs"), pkrs);
+	CHECK(!get("wrong"), "after %lu of %lu exits the host had another value", get("wrong"),
+	      get("exits"));
+}
+
+static void end(struct vm *vm, struct vcpu *vcpu)
+{
+	vcpu_free(vcpu);
+	vm_free(vm);
+	CHECK(!syscall(SYS_delete_module, "host_pks", 0), "cannot unload host_pks: %s",
+	      strerror(errno));
+}
+
+static void exit_once(void)
+{
+	uint32_t a = 0, b, c = 0, d;
+
+	asm volatile("cpuid" : "+a"(a), "=b"(b), "+c"(c), "=d"(d));
+}
+
+/* Other values each time, CR4.PKS on and off. Syncs in rounds of entries. */
+static void restless(uint64_t entries)
+{
+	uint64_t value = 1, lost = 0, i;
+
+	for (;;) {
+		for (i = 0; i < entries; i++) {
+			value = value * 6364136223846793005 + 1442695040888963407;
+			wrmsr(MSR_PKRS, value >> 32 & ~KEY_BITS(OWN_KEY, 3));
+			if (!(value >> 60))
+				write_cr4(read_cr4() ^ CR4_PKS);
+			else
+				exit_once();
+			lost += rdmsr(MSR_PKRS) != (value >> 32 & ~KEY_BITS(OWN_KEY, 3));
+		}
+		guest_sync(lost);
+	}
+}
+
+static void without_pks(uint64_t unused)
+{
+	(void)unused;
+	for (;;) {
+		exit_once();
+		guest_sync(0);
+	}
+}
+
+static void survives(void)
+{
+	struct vm *vm;
+	struct vcpu *vcpu;
+	uint64_t lost;
+
+	host();
+	host_uses_pks(DENY_ALL);
+	vm = vm_new();
+	vcpu = vcpu_new(vm, PKS_ON, restless, ENTRIES);
+	lost = vcpu_sync(vcpu);
+	CHECK(!lost, "the guest lost its own value %lu times", lost);
+	check_host(DENY_ALL);
+	CHECK(get("exits") >= ENTRIES, "only %lu exits were seen", get("exits"));
+	end(vm, vcpu);
+}
+
+/* The host changes its value between entries, as with each of its tasks. */
+static void refreshed(void)
+{
+	struct vm *vm;
+	struct vcpu *vcpu;
+	uint64_t lost = 0;
+	uint32_t i;
+
+	host();
+	host_uses_pks(DENY_ALL);
+	vm = vm_new();
+	vcpu = vcpu_new(vm, PKS_ON, restless, 5);
+	for (i = 1; i <= ROUNDS; i++) {
+		set("pkrs", i * 0x01000194);
+		lost += vcpu_sync(vcpu);
+		check_host(i * 0x01000194);
+	}
+	CHECK(!lost, "the guest lost its own value %lu times", lost);
+	end(vm, vcpu);
+}
+
+/* It begins to use PKS, and ends, while a VM is there. */
+static void on_and_off(void)
+{
+	struct vm *vm;
+	struct vcpu *vcpu;
+	uint64_t lost = 0;
+	int i;
+
+	host();
+	vm = vm_new();
+	vcpu = vcpu_new(vm, PKS_ON, restless, 5);
+	for (i = 0; i < ROUNDS; i++) {
+		lost += vcpu_sync(vcpu);
+		CHECK(!get("pkrs"), "a host without PKS has PKRS %#lx", get("pkrs"));
+		host_uses_pks(DENY_ALL - 8 * i);
+		lost += vcpu_sync(vcpu);
+		check_host(DENY_ALL - 8 * i);
+		set("cr4_pks", 0);
+		set("pkrs", 0);
+	}
+	CHECK(!lost, "the guest lost its own value %lu times", lost);
+	end(vm, vcpu);
+}
+
+static void guest_without_pks(void)
+{
+	struct vm *vm;
+	struct vcpu *vcpu;
+	int i;
+
+	host();
+	host_uses_pks(DENY_ALL);
+	vm = vm_new();
+	vcpu = vcpu_new(vm, PKS_OFF, without_pks, 0);
+	for (i = 0; i < ROUNDS; i++)
+		vcpu_sync(vcpu);
+	check_host(DENY_ALL);
+	end(vm, vcpu);
+}
+
+/* Two guests and the host, each with its own. */
+static void two_guests(void)
+{
+	struct vm *vm[2];
+	struct vcpu *vcpu[2];
+	uint64_t lost = 0;
+	int i;
+
+	host();
+	vm[0] = vm_new();
+	vcpu[0] = vcpu_new(vm[0], PKS_ON, restless, 3);
+	lost += vcpu_sync(vcpu[0]);
+	host_uses_pks(DENY_ALL);
+	vm[1] = vm_new();
+	vcpu[1] = vcpu_new(vm[1], PKS_ON, restless, 2);
+	for (i = 0; i < ROUNDS; i++) {
+		set("pkrs", 4 * i);
+		lost += vcpu_sync(vcpu[0]);
+		lost += vcpu_sync(vcpu[1]);
+		check_host(4 * i);
+	}
+	CHECK(!lost, "the guests lost their values %lu times", lost);
+	vcpu_free(vcpu[1]);
+	vm_free(vm[1]);
+	end(vm[0], vcpu[0]);
+}
+
+static const struct test tests[] = {
+	{ "kvm.host.survives", "KVM-10", survives, NULL },
+	{ "kvm.host.refreshed", "KVM-10", refreshed, NULL },
+	{ "kvm.host.on_and_off", "KVM-10", on_and_off, NULL },
+	{ "kvm.host.guest_without_pks", "KVM-3, KVM-10", guest_without_pks, NULL },
+	{ "kvm.host.two_guests", "KVM-10", two_guests, NULL },
+};
+
+int main(int argc, char **argv)
+{
+	static const char *const keys[] = { "module", "variation", NULL };
+
+	ktap_arguments(argc, argv, keys);
+	return ktap_run(tests, COUNT(tests));
+}

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Live migration of one vCPU: what a VMM saves and restores, in a chosen order. */
+#ifndef TESTS_KVM_MOVE_H
+#define TESTS_KVM_MOVE_H
+
+#include "vm.h"
+
+enum step {
+	CPUID, FEATURE_CONTROL, SREGS, MSRS, REGS, FPU, EVENTS, NESTED, STEPS
+};
+
+struct state {
+	struct kvm_sregs sregs;
+	struct kvm_regs regs;
+	struct kvm_xsave xsave;
+	struct kvm_xcrs xcrs;
+	struct kvm_vcpu_events events;
+	struct kvm_msrs *msrs;
+	union {
+		struct kvm_nested_state nested;
+		char room[4 * PAGE_SIZE];
+	};
+};
+
+void vcpu_save(struct vcpu *vcpu, struct state *state);
+/* Returns what the ioctl() of that step returned. */
+int vcpu_restore(struct vcpu *vcpu, struct state *state, enum step step);
+/*
+ * The vCPU goes on in a new VM with the same memory; the old one goes. Returns
+ * the flags of its nested state if they are asked for.
+ */
+struct vcpu *vcpu_move(struct vcpu *from, const enum step order[STEPS], uint16_t *nested);
+
+#endif

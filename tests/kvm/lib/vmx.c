@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <stdlib.h>
+
+#include "vmx.h"
+
+#define CR4_VMXE		(1u << 13)
+#define PROC_MSR_BITMAPS	(1u << 28)
+#define PROC_SECONDARY		(1u << 31)
+#define PROC2_EPT		(1u << 1)
+#define EXIT_HOST_64		(1u << 9)
+#define ENTRY_GUEST_64		(1u << 9)
+#define EPT_RWX			7ull
+#define EPT_WRITE_BACK		(6ull << 3)
+#define EPT_BIG			(1ull << 7)
+#define EPTP_4_LEVELS		(3ull << 3)
+#define MSR_FS_BASE		0xc0000100
+#define MSR_GS_BASE		0xc0000101
+
+extern char vmx_exited[], vmx_l2_start[];
+int vmx_enter(void (*fn)(uint64_t), uint64_t arg, int launched);
+
+struct vmx *vmx_new(struct vm *vm, bool ept)
+{
+	struct vmx *vmx = vm_pages(vm, 1);
+	uint64_t *third, *second, i;
+
+	vmx->region = vm_pages(vm, 1);
+	vmx->vmcs = vm_pages(vm, 1);
+	vmx->msr_bitmap = vm_pages(vm, 1);
+	vmx->stack = (uint64_t)vm_pages(vm, 4) + 4 * PAGE_SIZE;
+	if (!ept)
+		return vmx;
+	/* The first 4 GiB as they are. */
+	vmx->ept = vm_pages(vm, 1);
+	third = vm_pages(vm, 1);
+	second = vm_pages(vm, 4);
+	vmx->ept[0] = (uint64_t)third | EPT_RWX;
+	for (i = 0; i < 4; i++)
+		third[i] = (uint64_t)(second + 512 * i) | EPT_RWX;
+	for (i = 0; i < 4 * 512; i++)
+		second[i] = i * BIG_SIZE | EPT_BIG | EPT_WRITE_BACK | EPT_RWX;
+	return vmx;
+}
+
+static uint32_t allowed(uint32_t msr, uint32_t wanted)
+{
+	uint64_t limits = rdmsr(msr);
+
+	return (wanted | (uint32_t)limits) & limits >> 32;
+}
+
+static void write_fields(const uint64_t (*fields)[2], unsigned int count)
+{
+	while (count--)
+		vmwrite(fields[count][0], fields[count][1]);
+}
+
+#define WRITE_FIELDS(f) write_fields(f, sizeof(f) / sizeof(*(f)))
+
+static void controls(const struct vmx *vmx)
+{
+	uint32_t proc = PROC_MSR_BITMAPS | (vmx->ept ? PROC_SECONDARY : 0);
+	const uint64_t fields[][2] = {
+		{ VMCS_PIN_CTLS, allowed(MSR_VMX_TRUE_PIN_CTLS, 0) },
+		{ VMCS_PROC_CTLS, allowed(MSR_VMX_TRUE_PROC_CTLS, proc) },
+		{ VMCS_EXIT_CTLS, allowed(MSR_VMX_TRUE_EXIT_CTLS, EXIT_HOST_64) },
+		{ VMCS_ENTRY_CTLS, allowed(MSR_VMX_TRUE_ENTRY_CTLS, ENTRY_GUEST_64) },
+		{ VMCS_MSR_BITMAP, (uint64_t)vmx->msr_bitmap },
+		{ 0x2800, ~0ull },	/* VMCS link pointer */
+	};
+
+	WRITE_FIELDS(fields);
+	if (!vmx->ept)
+		return;
+	vmwrite(VMCS_PROC_CTLS2, allowed(MSR_VMX_PROC_CTLS2, PROC2_EPT));
+	vmwrite(VMCS_EPTP, (uint64_t)vmx->ept | EPTP_4_LEVELS | EPT_WRITE_BACK >> 3);
+}
+
+struct table {
+	uint16_t limit;
+	uint64_t base;
+} __attribute__((packed));
+
+/* Host and guest state are both L1's own. */
+static void tables(void)
+{
+	struct table gdt, idt;
+	uint64_t tss;
+
+	asm volatile("sgdt %0" : "=m"(gdt));
+	asm volatile("sidt %0" : "=m"(idt));
+	tss = *(uint64_t *)(gdt.base + SEL_TSS);
+	tss = (tss >> 16 & 0xffffff) | (tss >> 32 & 0xff000000);
+	{
+		const uint64_t fields[][2] = {
+			{ 0x6c0a, tss }, { 0x6814, tss },
+			{ 0x6c0c, gdt.base }, { 0x6816, gdt.base }, { 0x4810, gdt.limit },
+			{ 0x6c0e, idt.base }, { 0x6818, idt.base }, { 0x4812, idt.limit },
+		};
+
+		WRITE_FIELDS(fields);
+	}
+}
+
+static void segments(void)
+{
+	const uint64_t gs = rdmsr(MSR_GS_BASE), fs = rdmsr(MSR_FS_BASE);
+	const uint64_t fields[][2] = {
+		/* Selectors: host, guest */
+		{ 0xc00, SEL_DATA }, { 0xc02, SEL_CODE }, { 0xc04, SEL_DATA },
+		{ 0xc06, SEL_DATA }, { 0xc08, SEL_DATA }, { 0xc0a, SEL_DATA }, { 0xc0c, SEL_TSS },
+		{ 0x800, SEL_DATA }, { 0x802, SEL_CODE }, { 0x804, SEL_DATA },
+		{ 0x806, SEL_DATA }, { 0x808, SEL_DATA }, { 0x80a, SEL_DATA }, { 0x80e, SEL_TSS },
+		/* Limits */
+		{ 0x4800, ~0u }, { 0x4802, ~0u }, { 0x4804, ~0u }, { 0x4806, ~0u },
+		{ 0x4808, ~0u }, { 0x480a, ~0u }, { 0x480c, 0xffff }, { 0x480e, 0x67 },
+		/* Access rights; no LDT */
+		{ 0x4814, 0xc093 }, { 0x4816, 0xa09b }, { 0x4818, 0xc093 }, { 0x481a, 0xc093 },
+		{ 0x481c, 0xc093 }, { 0x481e, 0xc093 }, { 0x4820, 0x10000 }, { 0x4822, 0x8b },
+		/* Bases */
+		{ 0x6c06, fs }, { 0x6c08, gs }, { 0x680e, fs }, { 0x6810, gs },
+	};
+
+	WRITE_FIELDS(fields);
+}
+
+void vmx_start(struct vmx *vmx)
+{
+	uint64_t physical = (uint64_t)vmx->region;
+
+	wrmsr(MSR_FEATURE_CONTROL, 5);	/* locked, VMX outside SMX */
+	write_cr4(read_cr4() | CR4_VMXE);
+	*(uint32_t *)vmx->region = rdmsr(MSR_VMX_BASIC);
+	*(uint32_t *)vmx->vmcs = rdmsr(MSR_VMX_BASIC);
+	asm volatile("vmxon %0" : : "m"(physical) : "cc", "memory");
+	physical = (uint64_t)vmx->vmcs;
+	asm volatile("vmclear %0" : : "m"(physical) : "cc", "memory");
+	asm volatile("vmptrld %0" : : "m"(physical) : "cc", "memory");
+	controls(vmx);
+	tables();
+	segments();
+	vmwrite(0x6c16, (uint64_t)vmx_exited);
+	vmwrite(0x681a, 0x400);	/* DR7 */
+}
+
+void vmx_control(uint64_t field, uint64_t set, uint64_t clear)
+{
+	vmwrite(field, (vmread(field) | set) & ~clear);
+}
+
+int64_t vmx_run(struct vmx *vmx, void (*fn)(uint64_t), uint64_t arg)
+{
+	const uint64_t fields[][2] = {
+		{ 0x6c00, read_cr0() }, { 0x6c02, read_cr3() }, { 0x6c04, read_cr4() },
+		{ 0x6800, read_cr0() }, { 0x6802, read_cr3() }, { 0x6804, read_cr4() },
+		{ 0x681c, vmx->stack }, { 0x681e, (uint64_t)vmx_l2_start }, { 0x6820, 0x202 },
+	};
+	int failed;
+
+	WRITE_FIELDS(fields);
+	failed = vmx_enter(fn, arg, vmx->launched);
+	if (failed)
+		return -(int64_t)vmread(VMCS_ERROR);
+	if (!(vmread(VMCS_EXIT_REASON) >> 31))
+		vmx->launched = true;
+	return vmread(VMCS_EXIT_REASON);
+}

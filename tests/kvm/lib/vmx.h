@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * A hypervisor of one guest, as guest code: L1 runs functions of the test
+ * program as L2, in its own address space. guest_sync() of L2 goes to the test,
+ * since L1 does not intercept ports.
+ */
+#ifndef TESTS_KVM_VMX_H
+#define TESTS_KVM_VMX_H
+
+#include <stdbool.h>
+
+#include "vm.h"
+
+#define MSR_FEATURE_CONTROL	0x3a
+#define MSR_VMX_BASIC		0x480
+#define MSR_VMX_EXIT_CTLS	0x483
+#define MSR_VMX_ENTRY_CTLS	0x484
+#define MSR_VMX_CR4_FIXED1	0x489
+#define MSR_VMX_TRUE_PIN_CTLS	0x48d
+#define MSR_VMX_TRUE_PROC_CTLS	0x48e
+#define MSR_VMX_TRUE_EXIT_CTLS	0x48f
+#define MSR_VMX_TRUE_ENTRY_CTLS	0x490
+#define MSR_VMX_PROC_CTLS2	0x48b
+
+#define ENTRY_LOAD_PKRS		(1u << 22)
+#define EXIT_LOAD_PKRS		(1u << 29)
+
+#define VMCS_GUEST_PKRS		0x2818
+#define VMCS_HOST_PKRS		0x2c06
+#define VMCS_MSR_BITMAP		0x2004
+#define VMCS_EPTP		0x201a
+#define VMCS_EXIT_REASON	0x4402
+#define VMCS_PIN_CTLS		0x4000
+#define VMCS_PROC_CTLS		0x4002
+#define VMCS_EXIT_CTLS		0x400c
+#define VMCS_ENTRY_CTLS		0x4012
+#define VMCS_PROC_CTLS2		0x401e
+#define VMCS_ERROR		0x4400
+
+enum { EXIT_VMCALL = 18, EXIT_RDMSR = 31, EXIT_WRMSR = 32, EXIT_BAD_GUEST = 33 };
+enum { VMFAIL_BAD_CONTROL = 7, VMFAIL_BAD_HOST = 8 };
+
+struct vmx {
+	uint64_t *region, *vmcs, *msr_bitmap;	/* a page each */
+	uint64_t *ept;				/* or NULL */
+	uint64_t stack;				/* of L2 */
+	bool launched;
+};
+
+/* The test: memory for it, with EPT or not. */
+struct vmx *vmx_new(struct vm *vm, bool ept);
+
+/* L1: enters VMX operation and fills the VMCS. Both load controls are clear. */
+void vmx_start(struct vmx *vmx);
+/*
+ * L1: runs fn(arg) as L2 until it exits. The exit reason, with bit 31 if entry
+ * failed, or minus the VM-instruction error. fn ends with an exit for VMCALL.
+ */
+int64_t vmx_run(struct vmx *vmx, void (*fn)(uint64_t), uint64_t arg);
+/* L1: sets or clears bits of a control field. */
+void vmx_control(uint64_t field, uint64_t set, uint64_t clear);
+
+static inline uint64_t vmread(uint64_t field)
+{
+	uint64_t value;
+
+	asm volatile("vmread %1, %0" : "=r"(value) : "r"(field) : "cc");
+	return value;
+}
+
+static inline bool vmwrite(uint64_t field, uint64_t value)
+{
+	bool failed;
+
+	asm volatile("vmwrite %2, %1" : "=@ccbe"(failed) : "r"(field), "r"(value));
+	return !failed;
+}
+
+#endif

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#include "guest.h"
+
+#define VMCS_HOST_RSP	0x6c14
+
+	.text
+
+/*
+ * %rdi: L2's function, %rsi: its argument, %edx: launched already.
+ * Returns 0 after an exit, 1 after VMfailInvalid, 2 after VMfailValid.
+ */
+	.globl vmx_enter
+vmx_enter:
+	push	%rbx
+	push	%rbp
+	push	%r12
+	push	%r13
+	push	%r14
+	push	%r15
+	push	%gs:CPU_STACK
+	mov	$VMCS_HOST_RSP, %eax
+	vmwrite	%rsp, %rax
+	test	%edx, %edx
+	jnz	1f
+	vmlaunch
+	jmp	2f
+1:	vmresume
+2:	mov	$1, %eax
+	mov	$2, %ecx
+	cmovz	%ecx, %eax
+	jmp	3f
+	.globl vmx_exited
+vmx_exited:
+	xor	%eax, %eax
+3:	pop	%gs:CPU_STACK
+	pop	%r15
+	pop	%r14
+	pop	%r13
+	pop	%r12
+	pop	%rbp
+	pop	%rbx
+	ret
+
+	.globl vmx_l2_start
+vmx_l2_start:
+	mov	%rdi, %rax
+	mov	%rsi, %rdi
+	call	*%rax
+1:	vmcall
+	jmp	1b
+
+	.section .note.GNU-stack, "", @progbits

@@ -1,0 +1,354 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* PKS of L2 as userspace sees it: capabilities, values, filters (KVM-17 to KVM-21). */
+#include <errno.h>
+#include <string.h>
+#include <sys/ioctl.h>
+
+#include "ktap.h"
+#include "vmx.h"
+
+/* Distinct, none denies OWN_KEY: of L1, vmcs12's fields, L2, the host. */
+enum { L1 = 0x00010203, GUEST = 0x00112233, HOST = 0x01223344, L2 = 0x02334455, SET = 0x03445566 };
+
+static struct vm *vm;
+static struct vcpu *vcpu;
+static struct vmx *vmx;
+
+
+static void need_nested(void)
+{
+	need_pks();
+	if (!(cpuid_leaf(kvm_cpuid(), 1, 0)->ecx & 1 << 5))
+		ktap_skip("KVM supports VMX in a guest");
+}
+
+static void start(int pks, bool ept, void (*fn)(uint64_t), uint64_t arg)
+{
+	need_nested();
+	vm = vm_new();
+	vmx = vmx_new(vm, ept);
+	vcpu = vcpu_new(vm, pks, fn, arg);
+}
+
+static void end(void)
+{
+	vcpu_free(vcpu);
+	vm_free(vm);
+}
+
+static void check_sync(const char *what, int controls, int64_t want)
+{
+	int64_t got = vcpu_sync(vcpu);
+
+	CHECK(got == want, "E %d X %d: %s: %#lx, not %#lx", controls & 1, controls >> 1, what,
+	      got, want);
+}
+
+static bool allows(uint32_t msr, uint32_t bit)
+{
+	uint64_t value = 0;
+
+	REQUIRE(msr_get(vcpu, msr, &value), "KVM_GET_MSRS refuses %#x", msr);
+	return value >> 32 & bit;
+}
+
+static void nothing(uint64_t unused)
+{
+	(void)unused;
+}
+
+static void capabilities(void)
+{
+	uint64_t fixed1 = 0;
+	int pks;
+
+	for (pks = PKS_OFF; pks <= PKS_ON; pks++) {
+		start(pks, false, nothing, 0);
+		CHECK(allows(MSR_VMX_TRUE_ENTRY_CTLS, ENTRY_LOAD_PKRS), "no entry control");
+		CHECK(allows(MSR_VMX_ENTRY_CTLS, ENTRY_LOAD_PKRS), "no entry control");
+		CHECK(allows(MSR_VMX_TRUE_EXIT_CTLS, EXIT_LOAD_PKRS), "no exit control");
+		CHECK(allows(MSR_VMX_EXIT_CTLS, EXIT_LOAD_PKRS), "no exit control");
+		REQUIRE(msr_get(vcpu, MSR_VMX_CR4_FIXED1, &fixed1), "no CR4_FIXED1");
+		CHECK(!(fixed1 & CR4_PKS) == !pks, "PKS %d, but CR4_FIXED1 is %#lx", pks, fixed1);
+		end();
+	}
+}
+
+/* L1 with both controls set, as it is allowed; the entry's outcome. */
+static void l1_both_controls(uint64_t unused)
+{
+	(void)unused;
+	vmx_start(vmx);
+	vmx_control(VMCS_ENTRY_CTLS, ENTRY_LOAD_PKRS, 0);
+	guest_sync(vmx_run(vmx, nothing, 0));
+	vmx_control(VMCS_ENTRY_CTLS, 0, ENTRY_LOAD_PKRS);
+	vmx_control(VMCS_EXIT_CTLS, EXIT_LOAD_PKRS, 0);
+	guest_sync(vmx_run(vmx, nothing, 0));
+}
+
+static void narrow(uint32_t msr, uint32_t bit)
+{
+	uint64_t value;
+
+	REQUIRE(msr_get(vcpu, msr, &value), "KVM_GET_MSRS refuses %#x", msr);
+	CHECK(msr_set(vcpu, msr, value & ~((uint64_t)bit << 32)), "cannot narrow %#x", msr);
+	CHECK(!allows(msr, bit), "%#x is not narrowed", msr);
+}
+
+static void narrowed(void)
+{
+	start(PKS_ON, false, l1_both_controls, 0);
+	check_sync("the entry control", 1, EXIT_VMCALL);
+	check_sync("the exit control", 2, EXIT_VMCALL);
+	end();
+
+	start(PKS_ON, false, l1_both_controls, 0);
+	narrow(MSR_VMX_TRUE_ENTRY_CTLS, ENTRY_LOAD_PKRS);
+	narrow(MSR_VMX_TRUE_EXIT_CTLS, EXIT_LOAD_PKRS);
+	check_sync("the narrowed entry control", 1, -VMFAIL_BAD_CONTROL);
+	check_sync("the narrowed exit control", 2, -VMFAIL_BAD_CONTROL);
+	end();
+}
+
+/* L2 tells what it starts with, and changes it. */
+static void l2_change(uint64_t value)
+{
+	guest_sync(rdmsr(MSR_PKRS));
+	wrmsr(MSR_PKRS, value);
+	guest_sync(rdmsr(MSR_PKRS));
+}
+
+static void l1_values(uint64_t controls)
+{
+	write_cr4(read_cr4() | CR4_PKS);
+	vmx_start(vmx);
+	vmx_control(VMCS_ENTRY_CTLS, controls & 1 ? ENTRY_LOAD_PKRS : 0, 0);
+	vmx_control(VMCS_EXIT_CTLS, controls & 2 ? EXIT_LOAD_PKRS : 0, 0);
+	vmwrite(VMCS_GUEST_PKRS, GUEST);
+	vmwrite(VMCS_HOST_PKRS, HOST);
+	wrmsr(MSR_PKRS, L1);
+	guest_sync(vmx_run(vmx, l2_change, L2));
+	guest_sync(rdmsr(MSR_PKRS));
+	guest_sync(vmread(VMCS_GUEST_PKRS));
+}
+
+/* KVM-17, KVM-18; with set, userspace changes L2's value while L2 is active. */
+static void each_control(bool set)
+{
+	const uint64_t last = set ? SET : L2;
+	int controls, ept;
+
+	for (ept = 0; ept < 2; ept++) {
+		for (controls = 0; controls < 4; controls++) {
+			start(PKS_ON, ept, l1_values, controls);
+			check_sync("L2 starts with", controls, controls & 1 ? GUEST : L1);
+			CHECK(pkrs_get(vcpu) == (controls & 1 ? GUEST : L1),
+			      "the host reads %#lx in L2", pkrs_get(vcpu));
+			check_sync("L2 has", controls, L2);
+			CHECK(pkrs_get(vcpu) == L2, "the host reads %#lx in L2", pkrs_get(vcpu));
+			if (set)
+				pkrs_set(vcpu, SET);
+			check_sync("L2's exit", controls, EXIT_VMCALL);
+			check_sync("L1 goes on with", controls, controls & 2 ? HOST : last);
+			check_sync("vmcs12 has", controls, last);
+			end();
+		}
+	}
+}
+
+static void values(void)
+{
+	each_control(false);
+}
+
+static void values_set_by_host(void)
+{
+	each_control(true);
+}
+
+/* Fields with a high bit: checked iff the control is set (KVM-19). */
+static void l1_bad_fields(uint64_t controls)
+{
+	int bit;
+
+	vmx_start(vmx);
+	vmx_control(VMCS_ENTRY_CTLS, controls & 1 ? ENTRY_LOAD_PKRS : 0, 0);
+	vmx_control(VMCS_EXIT_CTLS, controls & 2 ? EXIT_LOAD_PKRS : 0, 0);
+	for (bit = 32; bit < 64; bit++) {
+		vmwrite(VMCS_GUEST_PKRS, 1ull << bit | GUEST);
+		vmwrite(VMCS_HOST_PKRS, HOST);
+		wrmsr(MSR_PKRS, L1);
+		guest_sync(vmx_run(vmx, nothing, 0));
+		guest_sync(rdmsr(MSR_PKRS));
+		vmwrite(VMCS_GUEST_PKRS, GUEST);
+		vmwrite(VMCS_HOST_PKRS, 1ull << bit | HOST);
+		wrmsr(MSR_PKRS, L1);
+		guest_sync(vmx_run(vmx, nothing, 0));
+		guest_sync(rdmsr(MSR_PKRS));
+	}
+}
+
+static void bad_fields(void)
+{
+	int controls, bit;
+
+	for (controls = 0; controls < 4; controls++) {
+		const uint64_t l2 = controls & 1 ? GUEST : L1;
+
+		start(PKS_ON, false, l1_bad_fields, controls);
+		for (bit = 32; bit < 64; bit++) {
+			check_sync("bad guest field", controls,
+				   controls & 1 ? 1ll << 31 | EXIT_BAD_GUEST : EXIT_VMCALL);
+			check_sync("L1 goes on with", controls, controls & 2 ? HOST : L1);
+			check_sync("bad host field", controls,
+				   controls & 2 ? -VMFAIL_BAD_HOST : EXIT_VMCALL);
+			check_sync("L1 goes on with", controls, controls & 2 ? L1 : l2);
+		}
+		end();
+	}
+}
+
+/* L2's one access, and what became of it. */
+static volatile int l2_vector;
+
+static void l2_read(uint64_t unused)
+{
+	uint64_t value;
+
+	(void)unused;
+	l2_vector = try_rdmsr(MSR_PKRS, &value);
+}
+
+static void l2_write(uint64_t unused)
+{
+	(void)unused;
+	l2_vector = try_wrmsr(MSR_PKRS, L2);
+}
+
+/* L1 intercepts reads, writes, both or none, in turn. */
+static void l1_bitmap(uint64_t unused)
+{
+	uint8_t *bitmap = (uint8_t *)vmx->msr_bitmap;
+	int intercept;
+
+	(void)unused;
+	vmx_start(vmx);
+	for (intercept = 0;; intercept++) {
+		bitmap[MSR_PKRS / 8] = intercept & 1 ? 1 << MSR_PKRS % 8 : 0;
+		bitmap[2048 + MSR_PKRS / 8] = intercept & 2 ? 1 << MSR_PKRS % 8 : 0;
+		wrmsr(MSR_PKRS, L1);
+		guest_sync(0);
+		guest_sync(vmx_run(vmx, l2_read, 0));
+		guest_sync(l2_vector);
+		guest_sync(vmx_run(vmx, l2_write, 0));
+		guest_sync(l2_vector);
+		guest_sync(vmread(VMCS_GUEST_PKRS));
+	}
+}
+
+static void filter(uint32_t deny)
+{
+	uint8_t refuse = 0;
+	struct kvm_msr_filter f = {
+		.flags = KVM_MSR_FILTER_DEFAULT_ALLOW,
+		.ranges[0] = { .flags = deny, .nmsrs = !!deny, .base = MSR_PKRS,
+			       .bitmap = &refuse },
+	};
+
+	REQUIRE(!ioctl(vm->fd, KVM_X86_SET_MSR_FILTER, &f), "KVM_X86_SET_MSR_FILTER: %s",
+		strerror(errno));
+}
+
+/* An exit to L1 if it intercepts, else the filter's #GP in L2, else done (KVM-5, KVM-21). */
+static void check_access(const char *what, bool intercepted, bool denied)
+{
+	int64_t want = !intercepted ? EXIT_VMCALL : *what == 'R' ? EXIT_RDMSR : EXIT_WRMSR;
+	int64_t got = vcpu_sync(vcpu);
+	int vector = vcpu_sync(vcpu);
+
+	CHECK(got == want, "%s, intercepted %d, denied %d: exit %ld", what, intercepted, denied,
+	      got);
+	if (!intercepted)
+		CHECK(vector == (denied ? VECTOR_GP : NO_FAULT), "%s, denied %d: vector %d",
+		      what, denied, vector);
+}
+
+static void bitmap_and_filter(void)
+{
+	unsigned int i;
+
+	start(PKS_ON, true, l1_bitmap, 0);
+	for (i = 0; i < 16; i++) {
+		const unsigned int intercept = i % 4, deny = i / 4;
+		bool read = deny & KVM_MSR_FILTER_READ, write = deny & KVM_MSR_FILTER_WRITE;
+		uint64_t want = intercept & 2 || write ? L1 : L2, got;
+
+		/* L1's own WRMSR is not to be denied. */
+		filter(0);
+		vcpu_sync(vcpu);
+		filter(deny);
+		check_access("RDMSR", intercept & 1, read);
+		check_access("WRMSR", intercept & 2, write);
+		got = vcpu_sync(vcpu);
+		CHECK(got == want, "intercept %u, deny %u: vmcs12 has %#lx, not %#lx", intercept,
+		      deny, got, want);
+	}
+	end();
+}
+
+/* The filter changes while L2 is active. */
+static void l2_accesses(uint64_t unused)
+{
+	uint64_t value;
+
+	(void)unused;
+	for (;;) {
+		guest_sync(try_rdmsr(MSR_PKRS, &value));
+		guest_sync(try_wrmsr(MSR_PKRS, L2));
+	}
+}
+
+static void l1_runs_l2(uint64_t unused)
+{
+	(void)unused;
+	vmx_start(vmx);
+	vmx_run(vmx, l2_accesses, 0);
+}
+
+static void filter_in_l2(void)
+{
+	unsigned int i, deny;
+
+	start(PKS_ON, true, l1_runs_l2, 0);
+	for (i = 0; i < 16; i++) {
+		int vector;
+
+		deny = (i ^ i / 4) % 4;
+		filter(deny);
+		vector = vcpu_sync(vcpu);
+		CHECK(vector == (deny & KVM_MSR_FILTER_READ ? VECTOR_GP : NO_FAULT),
+		      "deny %u: RDMSR gives %d", deny, vector);
+		vector = vcpu_sync(vcpu);
+		CHECK(vector == (deny & KVM_MSR_FILTER_WRITE ? VECTOR_GP : NO_FAULT),
+		      "deny %u: WRMSR gives %d", deny, vector);
+	}
+	end();
+}
+
+static const struct test tests[] = {
+	{ "kvm.nested.capabilities", "KVM-20", capabilities, NULL },
+	{ "kvm.nested.narrowed", "KVM-20", narrowed, NULL },
+	{ "kvm.nested.values", "KVM-17, KVM-18", values, NULL },
+	{ "kvm.nested.values_set_by_host", "KVM-17, KVM-18", values_set_by_host, NULL },
+	{ "kvm.nested.bad_fields", "KVM-19", bad_fields, NULL },
+	{ "kvm.nested.bitmap_and_filter", "KVM-5, KVM-21", bitmap_and_filter, NULL },
+	{ "kvm.nested.filter_in_l2", "KVM-5", filter_in_l2, NULL },
+};
+
+int main(int argc, char **argv)
+{
+	static const char *const keys[] = { "variation", NULL };
+
+	ktap_arguments(argc, argv, keys);
+	return ktap_run(tests, COUNT(tests));
+}
