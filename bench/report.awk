@@ -60,13 +60,13 @@ as == "doc" {
 	print
 }
 
-function inline(text,   part, is) {
+function inline(text,   part, pair, is) {
 	split(text, part, "/")
 	if (part[3] != "")
 		is = figure(part[1] "/" part[2], part[3])
 	else {
-		split(part[2], is_of, "-")
-		is = more(part[1] "/" is_of[1], part[1] "/" is_of[2])
+		split(part[2], pair, "-")
+		is = more(part[1] "/" pair[1], part[1] "/" pair[2])
 	}
 	if (is == "-") {
 		print "bench/report: there is no measurement " text > "/dev/stderr"

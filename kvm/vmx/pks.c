@@ -189,8 +189,8 @@ void nested_vmx_pks_setup_ctls(struct vmcs_config *vmcs_conf)
  * vmcs02 later (KVM-23). Where an entry fails for its MSR-load list, it is
  * what that entry has loaded by then (KVM-19).
  *
- * Not by way of the register cache: it is always empty here when it matters,
- * and this is done twice for every exit of L2 to L1.
+ * Not by way of the register cache: a VM exit has just emptied it, and each
+ * exit of L2 to L1 and back comes here twice.
  */
 void nested_vmx_pkrs_snapshot(struct kvm_vcpu *vcpu)
 {
