@@ -104,12 +104,12 @@ function text(format) {
 	demands(format)
 }
 
-# One bar.
+# One bar; what is drawn is gathered, for its height comes first.
 function bar(label, v, max, color,   w) {
 	w = v * 420 / max
-	printf "<text x=\"250\" y=\"%d\" text-anchor=\"end\">%s</text>", y + 11, label
-	printf "<rect x=\"258\" y=\"%d\" width=\"%.1f\" height=\"14\" fill=\"%s\"/>", y, w, color
-	printf "<text x=\"%.1f\" y=\"%d\">%d</text>\n", 264 + w, y + 11, v
+	drawn = drawn sprintf("<text x=\"250\" y=\"%d\" text-anchor=\"end\">%s</text>", y + 11, label) \
+		sprintf("<rect x=\"258\" y=\"%d\" width=\"%.1f\" height=\"14\" fill=\"%s\"/>", y, w, color) \
+		sprintf("<text x=\"%.1f\" y=\"%d\">%d</text>\n", 264 + w, y + 11, v)
 	y += 18
 }
 
@@ -123,7 +123,7 @@ function panel(title, list,   n, ids, i, m, sets, colors, max) {
 			if ((ids[i], sets[m]) in value && value[ids[i], sets[m]] + 0 > max)
 				max = value[ids[i], sets[m]] + 0
 	y += 14
-	printf "<text x=\"10\" y=\"%d\" font-weight=\"bold\">%s</text>\n", y, title
+	drawn = drawn sprintf("<text x=\"10\" y=\"%d\" font-weight=\"bold\">%s</text>\n", y, title)
 	y += 8
 	for (i = 1; i <= n; i++)
 		for (m = 1; m <= 2; m++)
@@ -132,16 +132,23 @@ function panel(title, list,   n, ids, i, m, sets, colors, max) {
 	y += 10
 }
 
-function svg() {
+function svg(   size) {
 	y = 4
 	panel("A VM exit (CPUID) and back, instructions", "exit.cpuid/hidden exit.cpuid/exposed exit.cpuid/used")
 	panel("A page walk of KVM's (KVM_TRANSLATE), instructions", "walk.translate/no_keys walk.translate/pku walk.translate/pks")
 	panel("A write window of a guest, instructions, the host's included",
 	      "window.pkrs/guest window.page_table/guest window.cr0_wp/guest window.hypercall/guest")
 	panel("L1 to L2 and back (CPUID), instructions", "nested.cpuid/hidden nested.cpuid/exposed")
+	size = "width=\"760\" height=\"" y "\""
+	print "<svg xmlns=\"http://www.w3.org/2000/svg\" " size " font-family=\"sans-serif\" font-size=\"12\">"
+	print "<!-- SPDX-License-Identifier: GPL-2.0-only; made by bench/report -->"
+	print "<rect " size " fill=\"white\"/>"
+	print drawn "</svg>"
 }
 
 END {
+	if (as == "svg")
+		svg()
 	if (as == "text") {
 		text()
 		for (i = 1; i <= ndemands; i++)
@@ -149,13 +156,6 @@ END {
 				failed = 1
 		if (!ndemands || !ncases)
 			failed = 1
-	}
-	if (as == "svg") {
-		print "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"760\" height=\"" height "\" font-family=\"sans-serif\" font-size=\"12\">"
-		print "<!-- SPDX-License-Identifier: GPL-2.0-only; made by bench/report -->"
-		print "<rect width=\"760\" height=\"" height "\" fill=\"white\"/>"
-		svg()
-		print "</svg>"
 	}
 	exit failed
 }

@@ -219,6 +219,7 @@ static void measure_run(const struct job *j)
 	vm_free(vm);
 }
 
+/* The first walk after an exit: KVM's copies of the guest's registers are void. */
 static void measure_translate(const struct job *j)
 {
 	struct kvm_translation t = { .linear_address = j->address };
@@ -231,8 +232,8 @@ static void measure_translate(const struct job *j)
 	vm = vm_new();
 	map_pages(vm);
 	vcpu = vcpu_new(vm, job.pks, guest_exits, 0);
-	vcpu_sync(vcpu);
 	for (i = 0; i < ROUNDS; i++) {
+		vcpu_sync(vcpu);
 		start_at = now();
 		ioctl(vcpu->fd, KVM_TRANSLATE, &t);
 		samples[i] = now() - start_at;
