@@ -230,7 +230,7 @@ static bool nested_vmx_has_guest_pkrs(struct vcpu_vmx *vmx)
 void nested_vmx_pkrs_save(struct kvm_vcpu *vcpu, struct vmcs12 *vmcs12)
 {
 	if (nested_vmx_has_guest_pkrs(to_vmx(vcpu)))
-		vmcs12->guest_ia32_pkrs = vmcs_read64(GUEST_IA32_PKRS);
+		vmcs12->guest_ia32_pkrs = kvm_pkrs_read(vcpu);
 }
 
 /*
