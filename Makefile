@@ -4,11 +4,12 @@ KERNEL ?= 6.12
 CC := gcc
 UNIT := out/tests/unit/pks
 
-.PHONY: help run check unit modules guests clean distclean
+.PHONY: help run check conformance unit modules guests clean distclean
 
 help:
 	@echo 'make run        watch a guest use PKS under KVM, on any x86-64 machine   (root, network at first)'
 	@echo 'make check      all tests, as CI runs them                               (root, network at first)'
+	@echo 'make conformance  the whole space of the conformance guest, 10 minutes    (root, network at first)'
 	@echo 'make unit       tests that need nothing but a compiler'
 	@echo 'make modules    kvm.ko and kvm-intel.ko with PKS for the stock kernel    (network at first)'
 	@echo 'make guests     the guest programs, multiboot files in out/guests'
@@ -22,6 +23,9 @@ run:
 
 check:
 	@tests/check $(KERNEL)
+
+conformance:
+	@tests/conformance $(KERNEL)
 
 unit: $(UNIT)
 	@(for t in $(UNIT) tests/unit/ktap; do \

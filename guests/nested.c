@@ -39,16 +39,16 @@ void arm(struct l2 *g, void (*code)(void), const struct pkrs_vmcs *v)
 	vmcs_write(HOST_PKRS, v->host);
 }
 
-void expect_exit(struct l2 *g, u32 reason)
+bool expect_exit(struct l2 *g, u32 reason)
 {
-	u32 error = l2_enter(g), is;
+	u32 error = l2_enter(g), is = vmcs_read(EXIT_REASON);
 
 	if (error)
-		return fail("VM-instruction error %u, not exit reason %u", error, reason);
-	is = vmcs_read(EXIT_REASON);
-	if (is != reason)
+		fail("VM-instruction error %u, not exit reason %u", error, reason);
+	else if (is != reason)
 		fail("exit reason 0x%x, not 0x%x (RIP 0x%lx)",
 		     is, reason, vmcs_read(GUEST_RIP));
+	return !error && is == reason;
 }
 
 void expect_error(struct l2 *g, u32 error)

@@ -6,10 +6,11 @@
  *         FILE [-- ARGS]
  *
  * COM1 goes to stdout. The guest ends by writing 0 (pass), 1 (fail) or 4 (all
- * skipped) to port 0xf4, and that is our exit status. The port is QEMU's
- * isa-debugcon, which hands on each byte as it is: isa-debug-exit makes QEMU
- * exit with (byte << 1) | 1, of which 0 looks like QEMU's own error exit and
- * 128 like 0. As a real-time process on L0's one CPU we run, and end QEMU,
+ * skipped) to port 0xf4, and that is our exit status. The port is one more
+ * serial port of QEMU, which hands on each byte as it is, the low one of a wider
+ * write: isa-debug-exit makes QEMU exit with (byte << 1) | 1, of which 0 looks
+ * like QEMU's own error exit and 128 like 0, and isa-debugcon takes no wider
+ * write. As a real-time process on L0's one CPU we run, and end QEMU,
  * before the guest runs another instruction.
  */
 #define _GNU_SOURCE
@@ -167,7 +168,7 @@ static void start_qemu(const struct options *o, struct stream *s)
 		"-nodefaults", "-display", "none", "-no-reboot",
 		"-chardev", "file,id=com1,path=/dev/fd/3", "-serial", "chardev:com1",
 		"-chardev", "file,id=end,path=/dev/fd/4",
-		"-device", "isa-debugcon,iobase=0xf4,chardev=end",
+		"-device", "isa-serial,iobase=0xf4,irq=5,chardev=end",
 		"-kernel", (char *)o->file, "-append", (char *)o->args, NULL
 	};
 
@@ -188,7 +189,7 @@ int main(int argc, char **argv)
 	struct options o = { .accel = "kvm", .cpu = "", .limit = "300", .max = "16" };
 	struct sched_param rt = { .sched_priority = 1 };
 	struct stream s[3] = {
-		{ .to = 1 },
+		{ .to = 1, .lazy = 1 },
 		{ .to = -1, .max = OTHER_MAX, .bytes = port_bytes },
 		{ .to = -1, .max = OTHER_MAX, .line = qemu_line },
 	};

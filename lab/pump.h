@@ -28,6 +28,7 @@ enum why { ENDED, SEEN, FULL, LATE, STOPPED };
 /* Bytes on their way from the child to the user. */
 struct stream {
 	int from, to;			/* -1: no more, nowhere */
+	int lazy;			/* look every 20 ms: a wake-up a byte costs more than the byte */
 	size_t max, total;		/* bytes that are passed on */
 	char *held;			/* read, not yet written */
 	size_t start, end, size;
@@ -185,13 +186,15 @@ static enum why pump(struct stream *s, int nr, double deadline)
 {
 	struct pollfd p[16];
 	enum why why;
-	int i, busy, ms;
+	int i, busy, ms, lazy, tick = 0, ready;
 
 	for (;;) {
-		for (i = busy = 0; i < nr; i++) {
+		for (i = busy = lazy = 0; i < nr; i++) {
 			int to = s[i].start < s[i].end ? s[i].to : -1;
+			int from = s[i].lazy && !tick ? -1 : s[i].from;
 
-			p[2 * i] = (struct pollfd){ .fd = s[i].from, .events = POLLIN };
+			lazy |= s[i].lazy && s[i].from >= 0;
+			p[2 * i] = (struct pollfd){ .fd = from, .events = POLLIN };
 			p[2 * i + 1] = (struct pollfd){ .fd = to, .events = POLLOUT };
 			busy |= s[i].from >= 0 || to >= 0;
 		}
@@ -200,8 +203,10 @@ static enum why pump(struct stream *s, int nr, double deadline)
 		ms = (deadline - now()) * 1000 + 1;
 		if (ms <= 0)
 			return LATE;
-		if (poll(p, 2 * nr, ms) < 0 && errno != EINTR)
+		ready = poll(p, 2 * nr, tick ? 0 : lazy && ms > 20 ? 20 : ms);
+		if (ready < 0 && errno != EINTR)
 			exit(LAB);
+		tick = lazy && !tick && !ready;
 		if (stopped_by)
 			return STOPPED;
 		for (i = 0; i < nr; i++) {
@@ -222,8 +227,10 @@ static int end_child(struct stream *s, int nr, double seconds)
 	int i, status = 0;
 
 	stop_child();
-	for (i = 0; i < nr; i++)
+	for (i = 0; i < nr; i++) {
 		s[i].bytes = NULL;
+		s[i].lazy = 0;
+	}
 	while (pump(s, nr, now() + seconds) == SEEN)
 		;
 	while (waitpid(child, &status, 0) < 0 && errno == EINTR)

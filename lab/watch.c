@@ -31,7 +31,7 @@ static int console_line(const char *line)
 		fprintf(stderr, "%s\n", line);
 	if (strstr(line, "lab-init: starting"))
 		started = 1;
-	if (strstr(line, "Kernel panic - not syncing")) {
+	if (!panicked && strstr(line, "Kernel panic - not syncing")) {
 		say("the kernel of L0 stopped: %s", line);
 		panicked = 1;
 	}

@@ -135,12 +135,3 @@ scratch() {
 publish() {
 	mv -T "$1" "$CACHE/$2" 2>/dev/null || [ -d "$CACHE/$2" ] || die "cannot write $CACHE/$2"
 }
-
-# make_lab K: build what a run under kernel K needs, so that a person sees it
-# happen and runs at the same time do not wait for each other.
-make_lab() {
-	for _part in lab/tools lab/bochs lab/image "lab/kernel $1" "scripts/modules $1"; do
-		# shellcheck disable=SC2086
-		(cd "$TOP" && $_part >/dev/null) || exit 2
-	done
-}

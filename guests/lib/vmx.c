@@ -180,7 +180,7 @@ static void set_guest_segments(void)
 	vmcs_write(GUEST_IDTR_LIMIT, sizeof(idt) - 1);
 }
 
-static void set_guest(void (*code)(void), u64 stack)
+static void set_guest(u64 stack)
 {
 	set_guest_segments();
 	vmcs_write(GUEST_CR0, read_cr0());
@@ -189,7 +189,6 @@ static void set_guest(void (*code)(void), u64 stack)
 	vmcs_write(CR4_SHADOW, 0);
 	vmcs_write(GUEST_DR7, 0x400);
 	vmcs_write(GUEST_RSP, stack);
-	vmcs_write(GUEST_RIP, (u64)code);
 	vmcs_write(GUEST_RFLAGS, 2);
 	vmcs_write(GUEST_INTERRUPTIBILITY, 0);
 	vmcs_write(GUEST_ACTIVITY, 0);
@@ -199,11 +198,20 @@ static void set_guest(void (*code)(void), u64 stack)
 		vmcs_write(f, 0);	/* pending debug, SYSENTER_ESP, _EIP */
 }
 
+void l2_restart(struct l2 *g, void (*code)(void))
+{
+	u64 pa = (u64)g->vmcs;
+
+	asm volatile("vmclear %0" : : "m"(pa) : "cc", "memory");
+	l2_current(g);
+	g->launched = false;
+	vmcs_write(GUEST_RIP, (u64)code);
+}
+
 void l2_create(struct l2 *g, void (*code)(void))
 {
 	static u8 stacks[4][L2_STACK] __attribute__((aligned(16)));
 	static unsigned int used;
-	u64 pa;
 
 	if (!g->vmcs) {
 		if (used == ARRAY_SIZE(stacks))
@@ -212,14 +220,11 @@ void l2_create(struct l2 *g, void (*code)(void))
 		g->msr_bitmap = page_alloc();
 		g->stack = (u64)stacks[used++] + L2_STACK - 8;
 	}
-	pa = (u64)g->vmcs;
-	asm volatile("vmclear %0" : : "m"(pa) : "cc", "memory");
-	l2_current(g);
-	g->launched = false;
+	l2_restart(g, code);
 	l2_intercept(g, false, false);
 	set_controls(g);
 	set_host();
-	set_guest(code, g->stack);
+	set_guest(g->stack);
 }
 
 void l2_use_ept(void)

@@ -130,6 +130,7 @@ void vmcs_control(u64 field, u32 set, u32 clear);
  * L1 has now.
  */
 void l2_create(struct l2 *g, void (*code)(void));
+void l2_restart(struct l2 *g, void (*code)(void));	/* VMCLEAR: as it is, but to launch */
 void l2_use_ept(void);		/* one to one, without the page EPT_HOLE */
 #define EPT_HOLE RAM_FREE
 void l2_current(struct l2 *g);	/* VMPTRLD */

@@ -53,7 +53,8 @@ static void entry_list_wins(void)
 
 		set_list(entry_list, ENTRY_MSR_LOAD_COUNT, ENTRY_MSR_LOAD_ADDR, n,
 			 values + 2 - n);
-		expect_exit(&first, EXITED_VMCALL);
+		if (!expect_exit(&first, EXITED_VMCALL))
+			return;
 		cell("entry list of %u E%u X%u: L2 %08x L1 %08lx guest %016lx", n,
 		     v.entry, v.exit, seen, rdmsr(MSR_PKRS), vmcs_read(GUEST_PKRS));
 		check(seen == ENTRY_VALUE);

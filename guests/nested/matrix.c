@@ -148,13 +148,23 @@ static u32 run(void)
 	return reason;
 }
 
-/* Run L2 until it is at its slot, or, at once, until it exits for the kind. */
-static void run_round(void)
+static bool on_slot(void)
+{
+	return vmcs_read(GUEST_RIP) == (u64)l2_slot;
+}
+
+/*
+ * Run L2 until it is at its slot, or, at once, until it exits for the kind. If
+ * it stopped elsewhere, it is lost.
+ */
+static bool run_round(void)
 {
 	bool clean = now.cell->reentry == CLEAN;
 	u32 reason;
 
 	for (int i = 0; i < 32; i++) {
+		if (i && on_slot() && now.kind->reason == EXITED_STEP)
+			break;
 		reason = run();
 		if (reason == EXITED_RDMSR && now.cell->intercept_read) {
 			l2_skip(2, clean);
@@ -162,31 +172,32 @@ static void run_round(void)
 		} else if (reason == EXITED_WRMSR && now.cell->intercept_write) {
 			l2_skip(2, clean);
 			now.next = AT_SLOT;
-		} else if (reason != now.kind->reason || reason == EXITED_TIMER) {
-			break;
-		} else if (vmcs_read(GUEST_RIP) == (u64)l2_slot) {
+		} else if (reason != EXITED_STEP) {
 			break;
 		}
 	}
-	compare("the exit reason", reason, now.kind->reason);
+	if (now.kind->reason != EXITED_STEP)
+		compare("the exit reason", reason, now.kind->reason);
 	if (reason == EXITED_TIMER)
-		return;
+		return true;
+	compare("L2 is at its slot", on_slot(), true);
+	if (!on_slot())
+		return false;
 	if (!now.cell->intercept_read)
 		compare("the value that L2 read", l2_seen, now.seen);
 	l2_skip(now.kind->length, clean);
-	if (reason != EXITED_STEP)	/* steps through the slot as well */
+	if (now.kind->reason != EXITED_STEP)	/* steps through the slot as well */
 		now.next = AT_READ;
+	return true;
 }
 
 /* Another VMCS with the opposite controls, with a PKRS of its own. */
 static void run_second(void)
 {
-	struct pkrs_vmcs v = {
-		.entry = !now.v.entry, .exit = !now.v.exit,
-		.guest = next_value(false), .host = next_value(false),
-	};
+	struct pkrs_vmcs v = { .entry = !now.v.entry, .exit = !now.v.exit };
 
-	arm(&second, l2_vmcall, &v);
+	l2_current(&second);
+	write_fields(&v);
 	compare("the second's error", l2_enter(&second), 0);
 	pkrs_entry(&now.pkrs, &v);
 	pkrs_exit(&now.pkrs, &v);
@@ -212,37 +223,49 @@ static void between_rounds(void)
 static void run_cell(const struct cell *c)
 {
 	now.cell = c;
-	now.v = (struct pkrs_vmcs){ .entry = c->entry, .exit = c->exit };
 	now.next = AT_READ;
 	now.pkrs = next_value(true);
-	start(now.pkrs);
-	if (c->space == PLAIN)
-		write_cr4(read_cr4() & ~(u64)CR4_PKS);
+	write_pkrs(now.pkrs);
 	l2_value = next_value(false);
 	l2_writes = c->writes;
-	memset(l2_slot_copy, 0x90, 3);
-	memcpy(l2_slot_copy, now.kind->slot, now.kind->length);
 	memcpy(l2_slot, l2_slot_copy, 3);
-	arm(&first, l2_loop, &now.v);
+	l2_restart(&first, l2_loop);
 	l2_intercept(&first, c->intercept_read, c->intercept_write);
-	first.regs[RDI] = VAULT;
 	write_fields(&now.v);
-	if (c->space == EPT_PKS)
-		l2_use_ept();
-	if (now.kind->prepare)
-		now.kind->prepare();
 	for (int round = 0; round < ROUNDS; round++) {
 		if (round)
 			between_rounds();
-		run_round();
+		if (!run_round())
+			break;
 	}
 	l2_mend();
+}
+
+/* Both VMCSs, but for what differs between the cells of a group. */
+static void prepare(enum space space)
+{
+	struct pkrs_vmcs opposite = { .entry = !now.v.entry, .exit = !now.v.exit };
+
+	start(0);
+	if (space == PLAIN)
+		write_cr4(read_cr4() & ~(u64)CR4_PKS);
+	arm(&second, l2_vmcall, &opposite);
+	arm(&first, l2_loop, &now.v);
+	first.regs[RDI] = VAULT;
+	if (space == EPT_PKS)
+		l2_use_ept();
+	if (now.kind->prepare)
+		now.kind->prepare();
+	memset(l2_slot_copy, 0x90, 3);
+	memcpy(l2_slot_copy, now.kind->slot, now.kind->length);
 }
 
 /* The cells that one line stands for. */
 static void run_group(bool entry, bool exit, bool two, enum space space)
 {
 	now.hash = 0;
+	now.v = (struct pkrs_vmcs){ .entry = entry, .exit = exit };
+	prepare(space);
 	for (int i = 0; i < 24; i++) {
 		struct cell c = {
 			.entry = entry, .exit = exit, .two = two, .space = space,
@@ -265,7 +288,8 @@ static void run_kind(const struct kind *k)
 
 		if (k->reason == EXITED_EPT && space != EPT_PKS)
 			continue;
-		if (k->reason == EXITED_EXCEPTION && space == PLAIN)
+		if ((k->reason == EXITED_EXCEPTION) != (space == PLAIN_PKS) &&
+		    space != EPT_PKS)
 			continue;
 		run_group(i & 1, i & 2, i & 4, space);
 	}
@@ -293,7 +317,7 @@ static void hole(void)
 	first.regs[RDI] = EPT_HOLE;
 }
 
-/* Expires at once: L2 is entered and left without running at all. */
+/* Expires at once: L2 is left without having run, or else by a VMCALL. */
 static void timer(void)
 {
 	vmcs_control(PIN_CONTROLS, PIN_PREEMPTION_TIMER, 0);
@@ -317,7 +341,9 @@ KIND(single_step, EXITED_STEP, { 0x90 }, 1, step)
 
 static void matrix_timer(void)
 {
-	static const struct kind k = { "timer", EXITED_TIMER, { 0x90 }, 1, timer };
+	static const struct kind k = {
+		"timer", EXITED_TIMER, { 0x0f, 0x01, 0xc1 }, 3, timer,
+	};
 
 	if (!vmx_allows(MSR_VMX_TRUE_PIN_CTLS, PIN_PREEMPTION_TIMER))
 		return skip("the VMX-preemption timer");

@@ -26,8 +26,8 @@ void start(u32 pkrs);
 /* One line of results, the same on every machine. */
 #define cell(fmt, ...) say("# cell " fmt "\n", __VA_ARGS__)
 
-/* Enter G and expect an exit for REASON. */
-void expect_exit(struct l2 *g, u32 reason);
+/* Enter G and expect an exit for REASON: was it? */
+bool expect_exit(struct l2 *g, u32 reason);
 /* Enter G and expect that VM-instruction error. */
 void expect_error(struct l2 *g, u32 error);
 /* PKRS of L1, and GUEST_PKRS of the current VMCS. */

@@ -214,19 +214,32 @@ void nested_vmx_pkrs_enter(struct kvm_vcpu *vcpu, struct vmcs12 *vmcs12,
 }
 
 /*
- * nested_vmx_pkrs_sync() - save L2's value, whatever E and X (KVM-18).
+ * nested_vmx_pkrs_save() - save L2's value, whatever E and X (KVM-18, KVM-23).
  *
- * To be called with vmcs02 loaded, at every exit to L1 and before vmcs12 is
- * given to userspace. A CPU without the entry control has no such field.
+ * To be called with vmcs02 loaded. A CPU without the entry control has no such
+ * field.
  */
-void nested_vmx_pkrs_sync(struct kvm_vcpu *vcpu, struct vmcs12 *vmcs12)
+void nested_vmx_pkrs_save(struct kvm_vcpu *vcpu, struct vmcs12 *vmcs12)
 {
-	struct vcpu_vmx *vmx = to_vmx(vcpu);
+	if (to_vmx(vcpu)->nested.msrs.entry_ctls_high & VM_ENTRY_LOAD_IA32_PKRS)
+		vmcs12->guest_ia32_pkrs = kvm_pkrs_read(vcpu);
+}
+
+/*
+ * nested_vmx_pkrs_leave() - vmcs02 is left for L1 (KVM-18, KVM-19).
+ * @exit_reason: what L1 will see, or -1 if nothing
+ *
+ * An entry that only hardware found invalid comes here, too: L2 never ran, so
+ * that nothing is saved, and L1's value is in nested.pkrs still.
+ */
+void nested_vmx_pkrs_leave(struct kvm_vcpu *vcpu, struct vmcs12 *vmcs12,
+			   u32 exit_reason)
+{
+	if (exit_reason != -1 && (exit_reason & VMX_EXIT_REASONS_FAILED_VMENTRY))
+		return;
 
 	nested_vmx_pkrs_snapshot(vcpu);
-
-	if (vmx->nested.msrs.entry_ctls_high & VM_ENTRY_LOAD_IA32_PKRS)
-		vmcs12->guest_ia32_pkrs = vmx->nested.pkrs;
+	nested_vmx_pkrs_save(vcpu, vmcs12);
 }
 
 /*

@@ -35,7 +35,9 @@ void nested_vmx_pks_setup_ctls(struct vmcs_config *vmcs_conf);
 void nested_vmx_pkrs_snapshot(struct kvm_vcpu *vcpu);
 void nested_vmx_pkrs_enter(struct kvm_vcpu *vcpu, struct vmcs12 *vmcs12,
 			   bool run_pending);
-void nested_vmx_pkrs_sync(struct kvm_vcpu *vcpu, struct vmcs12 *vmcs12);
+void nested_vmx_pkrs_save(struct kvm_vcpu *vcpu, struct vmcs12 *vmcs12);
+void nested_vmx_pkrs_leave(struct kvm_vcpu *vcpu, struct vmcs12 *vmcs12,
+			   u32 exit_reason);
 void nested_vmx_pkrs_exit(struct kvm_vcpu *vcpu, struct vmcs12 *vmcs12);
 bool nested_vmx_guest_pkrs_valid(struct vmcs12 *vmcs12);
 bool nested_vmx_host_pkrs_valid(struct vmcs12 *vmcs12);

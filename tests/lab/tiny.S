@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * The smallest guests, written without any of guests/: what END does is said at
- * assembly, by one of BYTE=n, HANG, TRIPLE, FLOOD.
+ * assembly, by one of BYTE=n, WIDE=n, HANG, TRIPLE, FLOOD.
  */
 	.code32
 	.text
@@ -24,6 +24,10 @@ _start:
 #ifdef BYTE
 	movb	$BYTE, %al
 	outb	%al, $0xf4
+#endif
+#ifdef WIDE
+	movl	$WIDE, %eax
+	outl	%eax, $0xf4
 #endif
 #ifdef TRIPLE
 	lidt	nothing

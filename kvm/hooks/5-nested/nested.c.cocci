@@ -69,10 +69,23 @@ expression reason;
 
 // VM exit (KVM-18, KVM-19).
 @@
+identifier reason;
+@@
+ nested_vmx_vmexit(struct kvm_vcpu *vcpu, u32 reason, ...)
+ {
+ <...
+ sync_vmcs02_to_vmcs12(vcpu, vmcs12);
++nested_vmx_pkrs_leave(vcpu, vmcs12, reason);
+ ...>
+ }
+
+// KVM_GET_NESTED_STATE (KVM-23).
+@@
 expression vcpu, v12;
 @@
- v12->guest_rip = kvm_rip_read(vcpu);
-+nested_vmx_pkrs_sync(vcpu, v12);
+ sync_vmcs02_to_vmcs12(vcpu, v12);
++nested_vmx_pkrs_save(vcpu, v12);
+ sync_vmcs02_to_vmcs12_rare(vcpu, v12);
 
 @@
 expression v12;
