@@ -17,7 +17,7 @@ enum { L1 = 0x00010203, GUEST = 0x00112233, HOST = 0x01223344, L2 = 0x02334455 }
 enum { VMCS12_FIRST = 728, VMCS12_SECOND = 736 };
 
 /* Times are uneven, to meet every place. */
-enum { MOVES = 150, NANOSECONDS = 300000, UNEVEN = 7919 };
+enum { MOVES = 50, NANOSECONDS = 300000, UNEVEN = 7919 };
 
 static const enum step msrs_first[] = {
 	CPUID, FPU, FEATURE_CONTROL, SREGS, MSRS, REGS, NESTED, EVENTS
