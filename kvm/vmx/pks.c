@@ -188,11 +188,14 @@ void nested_vmx_pks_setup_ctls(struct vmcs_config *vmcs_conf)
  * follows KVM_SET_MSRS it is L2's, and in the other order KVM_SET_MSRS writes
  * vmcs02 later (KVM-23). Where an entry fails for its MSR-load list, it is
  * what that entry has loaded by then (KVM-19).
+ *
+ * Not by way of the register cache: a VM exit has just emptied it, and each
+ * exit of L2 to L1 and back comes here twice.
  */
 void nested_vmx_pkrs_snapshot(struct kvm_vcpu *vcpu)
 {
 	if (cpu_has_load_ia32_pkrs())
-		to_vmx(vcpu)->nested.pkrs = kvm_pkrs_read(vcpu);
+		to_vmx(vcpu)->nested.pkrs = vmcs_read64(GUEST_IA32_PKRS);
 }
 
 /*
@@ -213,15 +216,20 @@ void nested_vmx_pkrs_enter(struct kvm_vcpu *vcpu, struct vmcs12 *vmcs12,
 		vmx_pkrs_write(vcpu, to_vmx(vcpu)->nested.pkrs);
 }
 
+/* Does vmcs12 have the field? Not if userspace says that the CPU has not. */
+static bool nested_vmx_has_guest_pkrs(struct vcpu_vmx *vmx)
+{
+	return vmx->nested.msrs.entry_ctls_high & VM_ENTRY_LOAD_IA32_PKRS;
+}
+
 /*
  * nested_vmx_pkrs_save() - save L2's value, whatever E and X (KVM-18, KVM-23).
  *
- * To be called with vmcs02 loaded. A CPU without the entry control has no such
- * field.
+ * To be called with vmcs02 loaded.
  */
 void nested_vmx_pkrs_save(struct kvm_vcpu *vcpu, struct vmcs12 *vmcs12)
 {
-	if (to_vmx(vcpu)->nested.msrs.entry_ctls_high & VM_ENTRY_LOAD_IA32_PKRS)
+	if (nested_vmx_has_guest_pkrs(to_vmx(vcpu)))
 		vmcs12->guest_ia32_pkrs = kvm_pkrs_read(vcpu);
 }
 
@@ -239,7 +247,8 @@ void nested_vmx_pkrs_leave(struct kvm_vcpu *vcpu, struct vmcs12 *vmcs12,
 		return;
 
 	nested_vmx_pkrs_snapshot(vcpu);
-	nested_vmx_pkrs_save(vcpu, vmcs12);
+	if (nested_vmx_has_guest_pkrs(to_vmx(vcpu)))
+		vmcs12->guest_ia32_pkrs = to_vmx(vcpu)->nested.pkrs;
 }
 
 /*

@@ -17,6 +17,7 @@ vmx_enter:
 	push	%r13
 	push	%r14
 	push	%r15
+	pushf
 	push	%gs:CPU_STACK
 	mov	$VMCS_HOST_RSP, %eax
 	vmwrite	%rsp, %rax
@@ -33,6 +34,8 @@ vmx_enter:
 vmx_exited:
 	xor	%eax, %eax
 3:	pop	%gs:CPU_STACK
+	/* An exit clears IF: put it back. */
+	popf
 	pop	%r15
 	pop	%r14
 	pop	%r13

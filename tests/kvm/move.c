@@ -1,0 +1,324 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Migration of a vCPU that runs a hypervisor, L2 active or not (KVM-23). */
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <time.h>
+
+#include "ktap.h"
+#include "move.h"
+#include "vmx.h"
+
+/* Distinct, none denies OWN_KEY: of L1, vmcs12's fields, L2. */
+enum { L1 = 0x00010203, GUEST = 0x00112233, HOST = 0x01223344, L2 = 0x02334455 };
+
+/* Where vmcs12 has the two fields (KVM-22). */
+enum { VMCS12_FIRST = 728, VMCS12_SECOND = 736 };
+
+/* Times are uneven, to meet every place. */
+enum { MOVES = 50, NANOSECONDS = 300000, UNEVEN = 7919 };
+
+static const enum step msrs_first[] = {
+	CPUID, FPU, FEATURE_CONTROL, SREGS, MSRS, REGS, NESTED, EVENTS
+};
+static const enum step nested_first[] = {
+	CPUID, FPU, FEATURE_CONTROL, SREGS, REGS, NESTED, MSRS, EVENTS
+};
+
+static struct vmx *vmx;
+static struct vcpu *vcpu;
+
+static void start(bool ept, void (*fn)(uint64_t), uint64_t arg)
+{
+	struct vm *vm;
+
+	need_pks();
+	if (!(cpuid_leaf(kvm_cpuid(), 1, 0)->ecx & 1 << 5))
+		ktap_skip("KVM supports VMX in a guest");
+	vm = vm_new();
+	vmx = vmx_new(vm, ept);
+	vcpu = vcpu_new(vm, PKS_ON, fn, arg);
+}
+
+static void end(void)
+{
+	struct vm *vm = vcpu->vm;
+
+	vcpu_free(vcpu);
+	vm_free(vm);
+}
+
+static void set_controls(unsigned int controls)
+{
+	vmx_control(VMCS_ENTRY_CTLS, controls & 1 ? ENTRY_LOAD_PKRS : 0,
+		    controls & 1 ? 0 : ENTRY_LOAD_PKRS);
+	vmx_control(VMCS_EXIT_CTLS, controls & 2 ? EXIT_LOAD_PKRS : 0,
+		    controls & 2 ? 0 : EXIT_LOAD_PKRS);
+}
+
+static void l2_change(uint64_t value)
+{
+	guest_sync(rdmsr(MSR_PKRS));
+	wrmsr(MSR_PKRS, value);
+	guest_sync(rdmsr(MSR_PKRS));
+}
+
+static void l1_values(uint64_t controls)
+{
+	write_cr4(read_cr4() | CR4_PKS);
+	vmx_start(vmx);
+	set_controls(controls);
+	vmwrite(VMCS_GUEST_PKRS, GUEST);
+	vmwrite(VMCS_HOST_PKRS, HOST);
+	wrmsr(MSR_PKRS, L1);
+	guest_sync(0);
+	guest_sync(vmx_run(vmx, l2_change, L2));
+	guest_sync(rdmsr(MSR_PKRS));
+	guest_sync(vmread(VMCS_GUEST_PKRS));
+}
+
+/* Moves, then runs to the next sync. */
+static void check_moved(const enum step *order, const char *what, unsigned int controls,
+			uint64_t want)
+{
+	uint64_t got;
+
+	vcpu = vcpu_move(vcpu, order, NULL);
+	got = vcpu_sync(vcpu);
+	CHECK(got == want, "E %u X %u: %s: %#lx, not %#lx", controls & 1, controls >> 1, what,
+	      got, want);
+}
+
+static void at_each_sync(const enum step *order)
+{
+	unsigned int i;
+
+	for (i = 0; i < 8; i++) {
+		const unsigned int controls = i & 3;
+
+		start(i & 4, l1_values, controls);
+		vcpu_sync(vcpu);
+		check_moved(order, "L2 starts with", controls, controls & 1 ? GUEST : L1);
+		check_moved(order, "L2 has", controls, L2);
+		check_moved(order, "L2's exit", controls, EXIT_VMCALL);
+		check_moved(order, "L1 goes on with", controls, controls & 2 ? HOST : L2);
+		check_moved(order, "vmcs12 has", controls, L2);
+		end();
+	}
+}
+
+static void at_syncs_msrs_first(void)
+{
+	at_each_sync(msrs_first);
+}
+
+static void at_syncs_nested_first(void)
+{
+	at_each_sync(nested_first);
+}
+
+/* What the two levels below share. */
+static volatile uint64_t l2_found, rounds;
+
+static void l2_once(uint64_t value)
+{
+	l2_found = rdmsr(MSR_PKRS);
+	wrmsr(MSR_PKRS, value);
+}
+
+static uint32_t next(uint64_t *random)
+{
+	*random = *random * 6364136223846793005 + 1442695040888963407;
+	return *random >> 32 & ~KEY_BITS(OWN_KEY, 3);
+}
+
+/*
+ * For ever L2 after L2, with other values and controls; syncs at what is wrong,
+ * and before each if in_step.
+ */
+static void l1_rounds(uint64_t random, bool in_step)
+{
+	write_cr4(read_cr4() | CR4_PKS);
+	vmx_start(vmx);
+	for (;; rounds++) {
+		const uint32_t l1 = next(&random), guest = next(&random), host = next(&random);
+		const uint32_t l2 = next(&random);
+		const unsigned int controls = rounds & 3;
+
+		set_controls(controls);
+		vmwrite(VMCS_GUEST_PKRS, guest);
+		vmwrite(VMCS_HOST_PKRS, host);
+		wrmsr(MSR_PKRS, l1);
+		if (in_step)
+			guest_sync(0);
+		if (vmx_run(vmx, l2_once, l2) != EXIT_VMCALL)
+			guest_sync(1);
+		if (rdmsr(MSR_PKRS) != (controls & 2 ? host : l2))
+			guest_sync(2 | controls << 8);
+		if (l2_found != (controls & 1 ? guest : l1))
+			guest_sync(3 | controls << 8);
+		if (vmread(VMCS_GUEST_PKRS) != l2)
+			guest_sync(4 | controls << 8);
+	}
+}
+
+static void l1_restless(uint64_t random)
+{
+	l1_rounds(random, false);
+}
+
+/* Without interrupts, so that KVM sees its first window for one at L2's entry. */
+static void l1_in_step(uint64_t random)
+{
+	asm volatile("cli");
+	l1_rounds(random, true);
+}
+
+/* Moved when KVM has done VMLAUNCH or VMRESUME, but not yet run L2. */
+static void at_entry(void)
+{
+	uint64_t mistake;
+	uint16_t flags;
+	unsigned int i;
+
+	start(true, l1_in_step, 54321);
+	rounds = 0;
+	for (i = 0; i < 32; i++) {
+		mistake = vcpu_sync(vcpu);
+		REQUIRE(!mistake, "L1 found mistake %#lx in round %lu", mistake, rounds);
+		vcpu->run->request_interrupt_window = 1;
+		REQUIRE(vcpu_run(vcpu) == KVM_EXIT_IRQ_WINDOW_OPEN, "exit reason %u",
+			vcpu->run->exit_reason);
+		vcpu = vcpu_move(vcpu, i & 4 ? msrs_first : nested_first, &flags);
+		CHECK(flags & KVM_STATE_NESTED_RUN_PENDING, "L2's entry is not pending");
+	}
+	CHECK(rounds == 31, "%lu rounds were right", rounds);
+	end();
+}
+
+static void on_timer(int signal)
+{
+	(void)signal;
+}
+
+/* Not SIGALRM, which ends a case that hangs. */
+static timer_t new_timer(void)
+{
+	struct sigaction action = { .sa_handler = on_timer };
+	struct sigevent event = { .sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGUSR1 };
+	timer_t timer;
+
+	sigaction(SIGUSR1, &action, NULL);
+	REQUIRE(!timer_create(CLOCK_MONOTONIC, &event, &timer), "timer_create: %s",
+		strerror(errno));
+	return timer;
+}
+
+/* Runs until the timer ends KVM_RUN: anywhere in either level, or between them. */
+static void run_a_while(timer_t timer, long nanoseconds)
+{
+	/* More than once: the first may come before KVM_RUN. */
+	const struct itimerspec some = {
+		.it_value.tv_nsec = nanoseconds, .it_interval.tv_nsec = nanoseconds,
+	};
+	const struct itimerspec none = { 0 };
+	int ended;
+
+	timer_settime(timer, 0, &some, NULL);
+	ended = ioctl(vcpu->fd, KVM_RUN, 0) && errno == EINTR;
+	timer_settime(timer, 0, &none, NULL);
+	REQUIRE(ended, "L1 found mistake %#lx in round %lu; exit reason %u", vcpu->cpu->value,
+		rounds, vcpu->run->exit_reason);
+}
+
+static void anywhere(bool ept)
+{
+	unsigned int in_l1 = 0, in_l2 = 0, i;
+	timer_t timer;
+
+	start(ept, l1_restless, 12345);
+	rounds = 0;
+	timer = new_timer();
+	for (i = 0; i < MOVES; i++) {
+		uint16_t flags;
+
+		run_a_while(timer, NANOSECONDS + i % 16 * UNEVEN);
+		vcpu = vcpu_move(vcpu, i & 1 ? msrs_first : nested_first, &flags);
+		if (flags & KVM_STATE_NESTED_GUEST_MODE)
+			in_l2++;
+		else
+			in_l1++;
+	}
+	timer_delete(timer);
+	ktap_note("%lu rounds; moved %u times in L1, %u in L2", rounds, in_l1, in_l2);
+	CHECK(rounds && in_l1 && in_l2, "not both levels were met");
+	end();
+}
+
+static void anywhere_no_ept(void)
+{
+	anywhere(false);
+}
+
+static void anywhere_ept(void)
+{
+	anywhere(true);
+}
+
+/* A nested state whose fields have a high bit is refused. */
+static void bad_state(void)
+{
+	static const unsigned int offsets[] = { VMCS12_FIRST, VMCS12_SECOND };
+	struct state *s;
+	struct vm *twin;
+	unsigned int i, bit;
+	uint64_t found[2];
+	struct vcpu *to;
+
+	start(false, l1_values, 3);
+	vcpu_sync(vcpu);
+	vcpu_sync(vcpu);
+	s = vm_pages(vcpu->vm, sizeof(*s) / PAGE_SIZE + 1);
+	vcpu_save(vcpu, s);
+	REQUIRE(s->nested.flags & KVM_STATE_NESTED_GUEST_MODE, "L2 is not active");
+	twin = vm_twin(vcpu->vm);
+	to = vcpu_bare(twin, 0);
+	for (i = 0; msrs_first[i] != NESTED; i++)
+		REQUIRE(!vcpu_restore(to, s, msrs_first[i]), "step %u: %s", i, strerror(errno));
+	for (i = 0; i < 2; i++) {
+		uint64_t *field = (uint64_t *)(s->nested.data.vmx[0].vmcs12 + offsets[i]);
+
+		found[i] = *field;
+		for (bit = 32; bit < 64; bit++) {
+			*field = found[i] | 1ull << bit;
+			CHECK(vcpu_restore(to, s, NESTED), "bit %d at %u is taken", bit,
+			      offsets[i]);
+		}
+		*field = found[i];
+	}
+	CHECK((found[0] == GUEST && found[1] == HOST) || (found[0] == HOST && found[1] == GUEST),
+	      "vmcs12 has %#lx and %#lx", found[0], found[1]);
+	CHECK(!vcpu_restore(to, s, NESTED), "the right state is refused: %s", strerror(errno));
+	CHECK(pkrs_get(to) == GUEST, "L2 has %#lx", pkrs_get(to));
+	vcpu_free(to);
+	vm_free(twin);
+	end();
+}
+
+static const struct test tests[] = {
+	{ "kvm.move.at_syncs_msrs_first", "KVM-23", at_syncs_msrs_first, NULL },
+	{ "kvm.move.at_syncs_nested_first", "KVM-23", at_syncs_nested_first, NULL },
+	{ "kvm.move.at_entry", "KVM-23", at_entry, NULL },
+	{ "kvm.move.anywhere_no_ept", "KVM-23", anywhere_no_ept, NULL },
+	{ "kvm.move.anywhere_ept", "KVM-23", anywhere_ept, NULL },
+	{ "kvm.move.bad_state", "KVM-22, KVM-23", bad_state, NULL },
+};
+
+int main(int argc, char **argv)
+{
+	static const char *const keys[] = { "variation", NULL };
+
+	ktap_arguments(argc, argv, keys);
+	return ktap_run(tests, COUNT(tests));
+}
