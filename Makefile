@@ -12,7 +12,7 @@ help:
 	@echo 'make conformance  the whole space of the conformance guest, 10 minutes    (root, network at first)'
 	@echo 'make bench      what PKS costs KVM, in instructions, written to docs/cost.md  (root, network at first)'
 	@echo 'make unit       tests that need nothing but a compiler'
-	@echo 'make mutants    faults in kvm/, each of which a test must find; about 45 min  (root, network at first)'
+	@echo 'make mutants    faults in kvm/, each of which a test must find; slow         (root, network at first)'
 	@echo 'make modules    kvm.ko and kvm-intel.ko with PKS for the stock kernel    (network at first)'
 	@echo 'make guests     the guest programs, multiboot files in out/guests'
 	@echo 'make clean      remove out/; make distclean: the cache, too'
