@@ -18,13 +18,15 @@
 #define LEVELS		3
 
 /* RMW_USER_WD is the one kind of RMW that KVM's emulator gets wrong. */
-enum { READ, WRITE, RMW, RMW_USER_WD };
+enum { READ, WRITE, RMW, LOCKED, RMW_USER_WD };
 
 static guest_fn *const native[] = { probe_read, probe_write, probe_rmw };
 static guest_fn *const forced[] = {
-	probe_read_forced, probe_write_forced, probe_rmw_forced, probe_rmw_forced,
+	probe_read_forced, probe_write_forced, probe_rmw_forced, probe_locked_forced,
+	probe_rmw_forced,
 };
 static guest_fn *const mmio[] = { probe_read_mmio, probe_write_mmio };
+static guest_fn *const string_io[] = { probe_outs, probe_ins };
 
 /* What the guest does, and what it found. */
 static struct {
@@ -158,7 +160,7 @@ static void prepare(struct vm *vm)
 
 static void tell_wrong(void)
 {
-	static const char *const kinds[] = { "read", "write", "RMW", "RMW" };
+	static const char *const kinds[] = { "read", "write", "RMW", "locked RMW", "RMW" };
 	unsigned int i;
 
 	for (i = 0; i < job.wrong && i < COUNT(job.first_wrong); i++) {
@@ -216,7 +218,7 @@ static void by_emulator_rmw(void)
 {
 	need_pks();
 	need_forced_emulation();
-	matrix(forced, RMW, RMW);
+	matrix(forced, RMW, LOCKED);
 }
 
 static void by_emulator_rmw_user_wd(void)
@@ -230,6 +232,12 @@ static void beside_mmio(void)
 {
 	need_pks();
 	matrix(mmio, READ, WRITE);
+}
+
+static void by_string_io(void)
+{
+	need_pks();
+	matrix(string_io, READ, WRITE);
 }
 
 /*
@@ -312,6 +320,7 @@ static const struct test tests[] = {
 	{ "kvm.emulator.forced_rmw_user_wd", "KVM-13: PKS-7", by_emulator_rmw_user_wd,
 	  "KVM's emulator walks as for a read (docs/limits.md)" },
 	{ "kvm.emulator.beside_mmio", "KVM-13, KVM-14", beside_mmio, NULL },
+	{ "kvm.emulator.string_io", "KVM-13, KVM-14", by_string_io, NULL },
 	{ "kvm.emulator.l2_no_ept", "KVM-13, KVM-15", l2_no_ept, NULL },
 	{ "kvm.emulator.l2_ept", "KVM-13, KVM-15: PKS-17", l2_ept, NULL },
 	{ "kvm.emulator.l2_beside_mmio", "KVM-13 to KVM-15", l2_beside_mmio, NULL },

@@ -112,6 +112,28 @@ static void before_cpuid(void)
 	end();
 }
 
+/* A filter that denies what it does not name, and names reads of PKRS. */
+static void default_deny(void)
+{
+	uint8_t allow = 1;
+	struct kvm_msr_filter f = {
+		.flags = KVM_MSR_FILTER_DEFAULT_DENY,
+		.ranges[0] = { .flags = KVM_MSR_FILTER_READ, .nmsrs = 1, .base = MSR_PKRS,
+			       .bitmap = &allow },
+		/* GS.base is how guest code finds its data. */
+		.ranges[1] = { .flags = KVM_MSR_FILTER_READ, .nmsrs = 1, .base = 0xc0000101,
+			       .bitmap = &allow },
+	};
+	uint64_t value = FIRST;
+
+	start(PKS_ON, read_write);
+	pkrs_set(vcpu, FIRST);
+	REQUIRE(!ioctl(vm->fd, KVM_X86_SET_MSR_FILTER, &f), "KVM_X86_SET_MSR_FILTER: %s",
+		strerror(errno));
+	check_round(KVM_MSR_FILTER_WRITE, &value, SECOND);
+	end();
+}
+
 /* An allowing filter does not give the MSR to a guest without PKS. */
 static void allow_without_pks(void)
 {
@@ -251,6 +273,7 @@ static void user_space_refused(void)
 static const struct test tests[] = {
 	{ "kvm.filter.each_way", "KVM-5", each_way, NULL },
 	{ "kvm.filter.before_cpuid", "KVM-5", before_cpuid, NULL },
+	{ "kvm.filter.default_deny", "KVM-5", default_deny, NULL },
 	{ "kvm.filter.allow_without_pks", "KVM-4, KVM-5", allow_without_pks, NULL },
 	{ "kvm.filter.while_running", "KVM-5", while_running, NULL },
 	{ "kvm.filter.user_space_filter", "KVM-5", user_space_filter, NULL },

@@ -335,6 +335,125 @@ static void filter_in_l2(void)
 	end();
 }
 
+/* L1 has no PKS in its CPUID: nor has L2, whatever L1's controls load. */
+static void l2_without_pks(uint64_t unused)
+{
+	uint64_t value;
+
+	(void)unused;
+	guest_sync(try_rdmsr(MSR_PKRS, &value));
+	guest_sync(try_wrmsr(MSR_PKRS, 0));
+	guest_sync(try_cr4(read_cr4() | CR4_PKS));
+}
+
+static void l1_without_pks(uint64_t controls)
+{
+	vmx_start(vmx);
+	vmx_control(VMCS_ENTRY_CTLS, controls & 1 ? ENTRY_LOAD_PKRS : 0, 0);
+	vmx_control(VMCS_EXIT_CTLS, controls & 2 ? EXIT_LOAD_PKRS : 0, 0);
+	vmwrite(VMCS_GUEST_PKRS, GUEST);
+	guest_sync(vmx_run(vmx, l2_without_pks, 0));
+	guest_sync(try_cr4(read_cr4() | CR4_PKS));
+}
+
+static void without_pks(void)
+{
+	int controls;
+
+	for (controls = 0; controls < 4; controls++) {
+		start(PKS_OFF, true, l1_without_pks, controls);
+		check_sync("RDMSR of L2", controls, VECTOR_GP);
+		check_sync("WRMSR of L2", controls, VECTOR_GP);
+		check_sync("CR4.PKS of L2", controls, VECTOR_GP);
+		check_sync("L2's exit", controls, EXIT_VMCALL);
+		check_sync("CR4.PKS of L1", controls, VECTOR_GP);
+		end();
+	}
+}
+
+/* KVM_TRANSLATE walks L2's tables with L2's PKRS (KVM-15). */
+enum { KEY = 11 };
+
+static void l2_denies(uint64_t bits)
+{
+	wrmsr(MSR_PKRS, KEY_BITS(KEY, bits));
+	guest_sync(0);
+}
+
+static void l1_translate(uint64_t cr4)
+{
+	vmx_start(vmx);
+	write_cr4(read_cr4() | cr4);
+	for (;;) {
+		wrmsr(MSR_PKRS, KEY_BITS(KEY, KEY_AD));
+		guest_sync(0);
+		vmx_run(vmx, l2_denies, 0);
+		wrmsr(MSR_PKRS, 0);
+		guest_sync(0);
+		vmx_run(vmx, l2_denies, KEY_AD);
+	}
+}
+
+static void check_translate(const char *who, uint64_t page, bool valid)
+{
+	vcpu_sync(vcpu);
+	CHECK(translates(vcpu, page) == valid, "of %s: %s", who, valid ? "refused" : "valid");
+}
+
+static void translate(void)
+{
+	uint64_t page;
+	int i, ept;
+
+	for (ept = 0; ept < 2; ept++) {
+		start(PKS_ON, ept, l1_translate, CR4_PKS);
+		page = (uint64_t)vm_pages(vm, 1);
+		vm_map(vm, page, page, PTE_W | PTE_A | PTE_D | PTE_KEY(KEY), 1);
+		for (i = 0; i < 3; i++) {
+			check_translate("L1, denied", page, false);
+			check_translate("L2, allowed", page, true);
+			check_translate("L1, allowed", page, true);
+			check_translate("L2, denied", page, false);
+		}
+		end();
+	}
+}
+
+/* With PKS hidden there is nothing of it for a hypervisor (KVM-20). */
+static void check_hidden_control(uint32_t msr, uint32_t bit)
+{
+	uint64_t value = 0;
+
+	CHECK(!allows(msr, bit), "MSR %#x offers the control", msr);
+	REQUIRE(msr_get(vcpu, msr, &value), "KVM_GET_MSRS refuses %#x", msr);
+	CHECK(!msr_set(vcpu, msr, value | (uint64_t)bit << 32), "MSR %#x can be widened", msr);
+}
+
+static void hidden(void)
+{
+	uint64_t fixed1 = 0;
+
+	CHECK(!kvm_has_pks(), "KVM_GET_SUPPORTED_CPUID has PKS");
+	if (!(cpuid_leaf(kvm_cpuid(), 1, 0)->ecx & 1 << 5))
+		ktap_skip("KVM supports VMX in a guest");
+	vm = vm_new();
+	vmx = vmx_new(vm, false);
+	vcpu = vcpu_new(vm, PKS_OFF, l1_both_controls, 0);
+	check_hidden_control(MSR_VMX_TRUE_ENTRY_CTLS, ENTRY_LOAD_PKRS);
+	check_hidden_control(MSR_VMX_ENTRY_CTLS, ENTRY_LOAD_PKRS);
+	check_hidden_control(MSR_VMX_TRUE_EXIT_CTLS, EXIT_LOAD_PKRS);
+	check_hidden_control(MSR_VMX_EXIT_CTLS, EXIT_LOAD_PKRS);
+	REQUIRE(msr_get(vcpu, MSR_VMX_CR4_FIXED1, &fixed1), "no CR4_FIXED1");
+	CHECK(!(fixed1 & CR4_PKS), "CR4_FIXED1 is %#lx", fixed1);
+	check_sync("the hidden entry control", 1, -VMFAIL_BAD_CONTROL);
+	check_sync("the hidden exit control", 2, -VMFAIL_BAD_CONTROL);
+	end();
+}
+
+static const struct test hidden_tests[] = {
+	{ "kvm.nested.hidden", "KVM-20", hidden, NULL },
+};
+
 static const struct test tests[] = {
 	{ "kvm.nested.capabilities", "KVM-20", capabilities, NULL },
 	{ "kvm.nested.narrowed", "KVM-20", narrowed, NULL },
@@ -343,12 +462,18 @@ static const struct test tests[] = {
 	{ "kvm.nested.bad_fields", "KVM-19", bad_fields, NULL },
 	{ "kvm.nested.bitmap_and_filter", "KVM-5, KVM-21", bitmap_and_filter, NULL },
 	{ "kvm.nested.filter_in_l2", "KVM-5", filter_in_l2, NULL },
+	{ "kvm.nested.without_pks", "KVM-4, KVM-20", without_pks, NULL },
+	{ "kvm.nested.translate", "KVM-13, KVM-15", translate, NULL },
 };
 
 int main(int argc, char **argv)
 {
-	static const char *const keys[] = { "variation", NULL };
+	static const char *const keys[] = { "expect", "variation", NULL };
+	const char *expect;
 
 	ktap_arguments(argc, argv, keys);
+	expect = ktap_argument("expect");
+	if (expect && !strcmp(expect, "hidden"))
+		return ktap_run(hidden_tests, COUNT(hidden_tests));
 	return ktap_run(tests, COUNT(tests));
 }

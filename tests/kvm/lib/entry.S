@@ -44,7 +44,7 @@ guest_user:
 	add	%rax, %rdi
 	push	$SEL_USER_DATA
 	push	$0
-	push	$0x202
+	push	$0x3202		/* IF, IOPL 3 */
 	push	$SEL_USER_CODE
 	push	%rdi
 	mov	%rsi, %rdi
@@ -116,6 +116,22 @@ exception:
 	/* %rsi is not memory: the processor stops there, KVM emulates the rest. */
 	probe probe_read_mmio, cmpsb
 	probe probe_write_mmio, movsb
+
+	/* The ports are userspace's, and KVM moves the byte. */
+	.macro	string_io name, insn
+	.globl	\name
+	.balign	16
+\name:
+	mov	%rdi, %rsi
+	mov	$PORT_STRING, %edx
+	\insn
+	ud2
+	int3
+	.endm
+
+	string_io probe_outs, outsb
+	string_io probe_ins, insb
+	forced probe_locked_forced, lock orb $1, (%rdi)
 
 	probe probe_load_ds, mov %edi, %ds
 	forced probe_load_ds_forced, mov %edi, %ds

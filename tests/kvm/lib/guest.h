@@ -16,6 +16,7 @@
 #define PORT_SYNC	0x500
 #define PORT_DONE	0x501
 #define PORT_PANIC	0x502
+#define PORT_STRING	0x503	/* of string I/O: the test ignores it */
 
 #define SEL_CODE	0x08
 #define SEL_DATA	0x10
@@ -55,7 +56,8 @@ extern char guest_vectors[];
 /* Probes: position-independent, no stack, UD2 at the end, for either CPL. */
 guest_fn probe_read, probe_write, probe_rmw;
 guest_fn probe_read_forced, probe_write_forced, probe_rmw_forced;
-guest_fn probe_read_mmio, probe_write_mmio;
+guest_fn probe_read_mmio, probe_write_mmio, probe_outs, probe_ins;
+guest_fn probe_locked_forced;
 guest_fn probe_load_ds, probe_load_ds_forced, probe_read8, probe_read8_forced;
 
 /*

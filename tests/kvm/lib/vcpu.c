@@ -202,11 +202,14 @@ static uint16_t run_to_port(struct vcpu *vcpu)
 {
 	struct kvm_run *run = vcpu->run;
 
-	while (vcpu_run(vcpu) == KVM_EXIT_MMIO && run->mmio.phys_addr / PAGE_SIZE == MMIO / PAGE_SIZE)
-		memset(run->mmio.data, MMIO_BYTE, sizeof(run->mmio.data));
-	if (run->exit_reason != KVM_EXIT_IO || run->io.direction != KVM_EXIT_IO_OUT)
-		return 0;
-	return run->io.port;
+	for (;;) {
+		unsigned int reason = vcpu_run(vcpu);
+
+		if (reason == KVM_EXIT_MMIO && run->mmio.phys_addr / PAGE_SIZE == MMIO / PAGE_SIZE)
+			memset(run->mmio.data, MMIO_BYTE, sizeof(run->mmio.data));
+		else if (reason != KVM_EXIT_IO || run->io.port != PORT_STRING)
+			return reason == KVM_EXIT_IO ? run->io.port : 0;
+	}
 }
 
 uint64_t vcpu_sync(struct vcpu *vcpu)
