@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0-only
 # What spatch prints and a person would not: an added "case" joined to its
 # neighbours, collapsed tabs, white space on an empty line, and a comment that
 # stays at the end of the last added line. Only lines that the hooks add name

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-only
 // The VM-entry and VM-exit controls and the VMCS fields.
 @@
 @@

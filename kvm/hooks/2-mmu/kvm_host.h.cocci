@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-only
 // The register, its place in the register cache, and the MMU's role bit.
 @@
 @@

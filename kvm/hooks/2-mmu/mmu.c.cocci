@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-only
 // The role bit and the key mask (KVM-12 to KVM-15).
 @@
 expression mmu;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-only
 // CR4.PKS is a role bit (KVM-12); the address chooses the register (PKS-2).
 @@
 @@

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-only
 // Both load controls are used wherever the CPU has them (KVM-3).
 @@
 @@

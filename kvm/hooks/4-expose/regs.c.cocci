@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-only
 // MOV to CR4 that changes PKS flushes (PKS-11).
 @@
 expression a, b;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-only
 // The fields that L1 reads and writes (KVM-22).
 @@
 identifier tbl;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-only
 // The last two words of padding, free in every supported kernel (KVM-22). They
 // are migration ABI: their offsets are asserted.
 @@

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-only
 // CR4_FIXED1 follows the guest's CPUID (KVM-20).
 @@
 @@

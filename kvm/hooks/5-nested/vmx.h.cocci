@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: GPL-2.0-only
 // The value that crosses a switch between vmcs01 and vmcs02 (KVM-17, KVM-18).
 @@
 @@
