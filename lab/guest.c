@@ -3,7 +3,10 @@
  * Runs a multiboot ELF in stock QEMU and judges its end:
  *
  *   guest [--accel kvm|tcg] [--cpu LIST] [--stats] [--limit S] [--max-output MIB]
- *         FILE [-- ARGS]
+ *         [--l1 INITRD] FILE [-- ARGS]
+ *
+ * With --l1 FILE is a Linux, whose command line ARGS is: an L1 that lab/init.c
+ * runs on, with COM2 as its console. What that says goes to our stderr.
  *
  * COM1 goes to stdout. The guest ends by writing 0 (pass), 1 (fail) or 4 (all
  * skipped) to port 0xf4, and that is our exit status. The port is one more
@@ -21,8 +24,11 @@
 
 #define OTHER_MAX	((size_t)16 << 20)	/* of what is not the guest's */
 #define STATS		"/sys/kernel/debug/kvm"
+#define L1_MB		"640"
+#define STREAMS		4			/* COM1, port 0xf4, QEMU's own, COM2 */
 
 static int end_byte = -1, kvm_failed;
+static struct console l1 = { .name = "L1" };
 
 static int port_bytes(const char *data, size_t n)
 {
@@ -43,6 +49,14 @@ static int qemu_line(const char *line)
 		kvm_failed = 1;
 	}
 	return kvm_failed && !strncmp(line, "Code=", 5);
+}
+
+/* The prefix tells it from the console of L0, which our stderr is. */
+static int l1_line(const char *line)
+{
+	if (*line && strncmp(line, "lab: ", 5))
+		fprintf(stderr, "L1: %s\n", line);
+	return console_line(&l1, line);
 }
 
 static void one_stat(FILE *out, int dir, const char *name)
@@ -79,10 +93,20 @@ static void read_stats(FILE *out)
 	say("no statistics in " STATS);
 }
 
-static int judge(enum why why, int status, const char *limit, const char *max)
+struct options {
+	const char *accel, *cpu, *limit, *max, *file, *initrd;
+	int stats;
+	char args[4096];
+};
+
+static int judge(enum why why, int status, const struct options *o)
 {
 	if (why == STOPPED)
 		return 128 + stopped_by;
+	if (l1.panicked)
+		return l1.started ? FAIL : LAB;
+	if (end_byte >= 0 && o->initrd)
+		return end_byte;
 	if (end_byte >= 0) {
 		if (end_byte == PASS || end_byte == FAIL || end_byte == SKIP)
 			return end_byte;
@@ -91,11 +115,11 @@ static int judge(enum why why, int status, const char *limit, const char *max)
 		return FAIL;
 	}
 	if (why == LATE && !kvm_failed) {
-		say("the guest did not end within %s s: stopped (--limit S gives it more)", limit);
+		say("the guest did not end within %s s: stopped (--limit S gives it more)", o->limit);
 		return TIMEOUT;
 	}
 	if (why == FULL) {
-		say("the guest printed more than %s MiB: stopped (--max-output MIB allows more)", max);
+		say("the guest printed more than %s MiB: stopped (--max-output MIB allows more)", o->max);
 		return FAIL;
 	}
 	if (kvm_failed)
@@ -109,15 +133,9 @@ static int judge(enum why why, int status, const char *limit, const char *max)
 	return LAB;
 }
 
-struct options {
-	const char *accel, *cpu, *limit, *max, *file;
-	int stats;
-	char args[4096];
-};
-
 static int usage(void)
 {
-	say("usage: guest [--accel kvm|tcg] [--cpu LIST] [--stats] [--limit S] [--max-output MIB] FILE [-- ARGS]");
+	say("usage: guest [--accel kvm|tcg] [--cpu LIST] [--stats] [--limit S] [--max-output MIB] [--l1 INITRD] FILE [-- ARGS]");
 	return LAB;
 }
 
@@ -138,6 +156,8 @@ static int parse(struct options *o, int argc, char **argv)
 			o->limit = argv[++i];
 		else if (!strcmp(argv[i], "--max-output"))
 			o->max = argv[++i];
+		else if (!strcmp(argv[i], "--l1"))
+			o->initrd = argv[++i];
 		else
 			return usage();
 	}
@@ -160,7 +180,7 @@ static int parse(struct options *o, int argc, char **argv)
 
 static void start_qemu(const struct options *o, struct stream *s)
 {
-	int kvm = !strcmp(o->accel, "kvm"), pipes[3][2], i;
+	int kvm = !strcmp(o->accel, "kvm"), pipes[STREAMS][2], i;
 	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
 	char cpu[1024], accel[32];
 	char *argv[] = {
@@ -169,17 +189,21 @@ static void start_qemu(const struct options *o, struct stream *s)
 		"-chardev", "file,id=com1,path=/dev/fd/3", "-serial", "chardev:com1",
 		"-chardev", "file,id=end,path=/dev/fd/4",
 		"-device", "isa-serial,iobase=0xf4,irq=5,chardev=end",
-		"-kernel", (char *)o->file, "-append", (char *)o->args, NULL
+		"-kernel", (char *)o->file, "-append", (char *)o->args,
+		/* The last option that a multiboot guest gets. */
+		o->initrd ? "-initrd" : NULL, (char *)o->initrd, "-m", L1_MB,
+		"-chardev", "file,id=com2,path=/dev/fd/5", "-serial", "chardev:com2", NULL
 	};
 
 	snprintf(accel, sizeof(accel), "%s", o->accel);
 	snprintf(cpu, sizeof(cpu), "%s%s%s", kvm ? "host" : "max", *o->cpu ? "," : "", o->cpu);
-	for (i = 0; i < 3; i++) {
+	for (i = 0; i < STREAMS; i++) {
 		open_pipe(pipes[i]);
 		s[i].from = pipes[i][0];
 	}
-	start_child(argv, (int[]){ null, pipes[2][1], pipes[2][1], pipes[0][1], pipes[1][1] }, 5);
-	for (i = 0; i < 3; i++)
+	start_child(argv, (int[]){ null, pipes[2][1], pipes[2][1], pipes[0][1], pipes[1][1],
+			       pipes[3][1] }, 6);
+	for (i = 0; i < STREAMS; i++)
 		close(pipes[i][1]);
 	close(null);
 }
@@ -188,10 +212,11 @@ int main(int argc, char **argv)
 {
 	struct options o = { .accel = "kvm", .cpu = "", .limit = "300", .max = "16" };
 	struct sched_param rt = { .sched_priority = 1 };
-	struct stream s[3] = {
+	struct stream s[STREAMS] = {
 		{ .to = 1, .lazy = 1 },
 		{ .to = -1, .max = OTHER_MAX, .bytes = port_bytes },
 		{ .to = -1, .max = OTHER_MAX, .line = qemu_line },
+		{ .to = -1, .max = OTHER_MAX, .line = l1_line },
 	};
 	char *stats = NULL;
 	size_t size;
@@ -205,14 +230,14 @@ int main(int argc, char **argv)
 		sched_setscheduler(0, SCHED_FIFO | SCHED_RESET_ON_FORK, &rt);
 	s[0].max = strtoull(o.max, NULL, 10) << 20;
 	start_qemu(&o, s);
-	why = pump(s, 3, now() + atof(o.limit));
+	why = pump(s, STREAMS, now() + atof(o.limit));
 	if (o.stats && end_byte >= 0) {
 		out = open_memstream(&stats, &size);
 		read_stats(out);
 		fclose(out);
 	}
-	status = end_child(s, 3, 60);
+	status = end_child(s, STREAMS, 60);
 	if (stats)
 		printf("%s", stats);
-	return judge(why, status, o.limit, o.max);
+	return judge(why, status, &o);
 }

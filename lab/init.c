@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * PID 1 of L0, the kernel under test. The job of this run is in /job:
+ * PID 1 of L0, the kernel under test, and of an L1 that is one of its guests. The
+ * job of this run is in /job:
  *
  *   irqbypass.ko kvm.ko kvm-intel.ko   loaded in this order, those that are there
  *   kvm.params kvm-intel.params        their parameters
@@ -33,6 +34,14 @@ enum { PASS = 0, FAIL = 1, LAB = 2, SKIP = 4, TIMEOUT = 124 };
 
 static int com1;
 
+/* Who we are: the kernel hands on what its command line says (lab/run). */
+static const char *level(void)
+{
+	const char *l = getenv("lab");
+
+	return l ? l : "L0";
+}
+
 static void finish(int status)
 {
 	tcdrain(com1);
@@ -46,7 +55,7 @@ static void finish(int status)
 
 static void lab_error(const char *what)
 {
-	fprintf(stderr, "\nlab: L0 cannot %s: %s\n", what, strerror(errno));
+	fprintf(stderr, "\nlab: %s cannot %s: %s\n", level(), what, strerror(errno));
 	finish(LAB);
 }
 
@@ -134,7 +143,7 @@ static int run(char **argv)
 		setsid();
 		dup2(com1, 1);
 		execv(argv[0], argv);
-		fprintf(stderr, "\nlab: L0 cannot run %s: %s\n", argv[0], strerror(errno));
+		fprintf(stderr, "\nlab: %s cannot run %s: %s\n", level(), argv[0], strerror(errno));
 		_exit(LAB);
 	}
 	do {
@@ -171,8 +180,8 @@ static int check_taint(int status)
 	if (!(taint & (TAINT_DIE | TAINT_WARN)))
 		return status;
 	dump_dmesg();
-	fprintf(stderr, "\nlab: the host kernel %s: see its messages in the log (--log FILE)\n",
-		taint & TAINT_DIE ? "had an oops" : "gave a warning");
+	fprintf(stderr, "\nlab: the host kernel (%s) %s: see its messages in the log (--log FILE)\n",
+		level(), taint & TAINT_DIE ? "had an oops" : "gave a warning");
 	return FAIL;
 }
 

@@ -53,6 +53,28 @@ static void say(const char *fmt, ...)
 	fputc('\n', stderr);
 }
 
+/*
+ * A line of the console of a kernel of ours, which lab/init.c runs on: what it
+ * says to the user is handed on. 1 when that kernel has stopped.
+ */
+struct console {
+	const char *name;
+	int started, panicked;
+};
+
+static int console_line(struct console *c, const char *line)
+{
+	if (!strncmp(line, "lab: ", 5))
+		fprintf(stderr, "%s\n", line);
+	if (strstr(line, "lab-init: starting"))
+		c->started = 1;
+	if (!c->panicked && strstr(line, "Kernel panic - not syncing")) {
+		say("the kernel of %s stopped: %s", c->name, line);
+		c->panicked = 1;
+	}
+	return strstr(line, "end Kernel panic") != NULL;
+}
+
 static void on_signal(int sig)
 {
 	stopped_by = sig;

@@ -18,24 +18,15 @@
 #define LOG_MAX		((size_t)64 << 20)
 #define TAIL		12
 
-static int end_byte = -1, started, panicked, triple;	/* what was seen */
+static int end_byte = -1, triple;	/* what was seen */
+static struct console l0 = { .name = "L0" };
 static char tail[TAIL][160];
 static unsigned int lines;
 
-/* COM2: the console of L0. */
-static int console_line(const char *line)
+/* COM2: the console of L0, which has that of an L1 in it (guest.c). */
+static int l0_line(const char *line)
 {
-	const char *at = strstr(line, "lab: ");
-
-	if (at == line)
-		fprintf(stderr, "%s\n", line);
-	if (strstr(line, "lab-init: starting"))
-		started = 1;
-	if (!panicked && strstr(line, "Kernel panic - not syncing")) {
-		say("the kernel of L0 stopped: %s", line);
-		panicked = 1;
-	}
-	return strstr(line, "end Kernel panic") != NULL;
+	return strncmp(line, "L1: ", 4) && console_line(&l0, line);
 }
 
 /* The emulator's own messages. */
@@ -77,11 +68,11 @@ static int judge(enum why why, int bare, int status, char **argv)
 		say("more than %s MiB of output: stopped (--max-output MIB allows more)", argv[3]);
 		return FAIL;
 	}
-	if (panicked)
-		return started ? FAIL : LAB;
+	if (l0.panicked)
+		return l0.started ? FAIL : LAB;
 	if (end_byte >= 0)
 		return verdict(bare);
-	if (triple && (bare || started)) {
+	if (triple && (bare || l0.started)) {
 		say("the %s shut down by a triple fault", bare ? "guest" : "kernel of L0");
 		return FAIL;
 	}
@@ -113,7 +104,7 @@ int main(int argc, char **argv)
 {
 	struct stream s[3] = {
 		{ .to = 1 },
-		{ .to = -1, .max = LOG_MAX, .line = console_line },
+		{ .to = -1, .max = LOG_MAX, .line = l0_line },
 		{ .to = -1, .max = LOG_MAX, .line = emulator_line },
 	};
 	int pipes[3][2], fds[5], i, null, status, bare;
