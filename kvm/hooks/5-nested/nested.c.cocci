@@ -97,6 +97,20 @@ expression v12;
  vcpu->arch.pat = v12->host_ia32_pat;
  }
 
+// An entry that only hardware finds invalid is VMfail to L1: it loads no list.
+// KVM undoes the entry's list by the exit's. PKRS is in vmcs01 untouched (KVM-19).
+@@
+expression h, g;
+@@
+ nested_vmx_restore_host_state(struct kvm_vcpu *vcpu)
+ {
+ <...
+-if (h.index != g.index)
++if (h.index != g.index || g.index == MSR_IA32_PKRS)
+	continue;
+ ...>
+ }
+
 // The host's value, with nested_early_check (KVM-25).
 @@
 expression vmx, c;
