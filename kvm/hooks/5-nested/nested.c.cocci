@@ -80,6 +80,17 @@ identifier reason;
  ...>
  }
 
+@@
+identifier reason;
+@@
+ nested_vmx_vmexit(struct kvm_vcpu *vcpu, u32 reason, ...)
+ {
+ <...
+ load_vmcs12_host_state(vcpu, vmcs12);
++nested_vmx_pkrs_forced(vcpu, reason);
+ ...>
+ }
+
 // KVM_GET_NESTED_STATE (KVM-23).
 @@
 expression vcpu, v12;
