@@ -38,11 +38,13 @@ void vmx_pks_adjust_controls(u32 *entry, u32 *exit)
  * vmx_pks_supported() - can guests have PKS? (KVM-1)
  *
  * Without EPT the CPU walks KVM's tables, which carry no keys of the guest.
- * The host kernel need not use PKS: what counts is raw CPUID.
+ * The host kernel need not use PKS: what counts is raw CPUID. But it must have
+ * keys at all, and be of 64 bits: else every entry has key 0 for KVM's walk.
  */
 static bool vmx_pks_supported(struct vmcs_config *vmcs_conf)
 {
-	return enable_pks && IS_ENABLED(CONFIG_X86_64) && enable_ept &&
+	return enable_pks && enable_ept &&
+	       IS_ENABLED(CONFIG_X86_INTEL_MEMORY_PROTECTION_KEYS) &&
 	       (vmcs_conf->vmentry_ctrl & VM_ENTRY_LOAD_IA32_PKRS) &&
 	       boot_cpu_has(X86_FEATURE_PKS);
 }
