@@ -38,11 +38,13 @@ void vmx_pks_adjust_controls(u32 *entry, u32 *exit)
  * vmx_pks_supported() - can guests have PKS? (KVM-1)
  *
  * Without EPT the CPU walks KVM's tables, which carry no keys of the guest.
- * The host kernel need not use PKS: what counts is raw CPUID.
+ * The host kernel need not use PKS: what counts is raw CPUID. But it must have
+ * keys at all, and be of 64 bits: else every entry has key 0 for KVM's walk.
  */
 static bool vmx_pks_supported(struct vmcs_config *vmcs_conf)
 {
-	return enable_pks && IS_ENABLED(CONFIG_X86_64) && enable_ept &&
+	return enable_pks && enable_ept &&
+	       IS_ENABLED(CONFIG_X86_INTEL_MEMORY_PROTECTION_KEYS) &&
 	       (vmcs_conf->vmentry_ctrl & VM_ENTRY_LOAD_IA32_PKRS) &&
 	       boot_cpu_has(X86_FEATURE_PKS);
 }
@@ -266,6 +268,20 @@ void nested_vmx_pkrs_exit(struct kvm_vcpu *vcpu, struct vmcs12 *vmcs12)
 	if (vmcs12->vm_exit_controls & VM_EXIT_LOAD_IA32_PKRS)
 		vmx_pkrs_write(vcpu, vmcs12->host_ia32_pkrs);
 	else
+		vmx_pkrs_write(vcpu, to_vmx(vcpu)->nested.pkrs);
+}
+
+/*
+ * nested_vmx_pkrs_forced() - L2 is left without a VM exit (PKS-12, KVM-23).
+ * @exit_reason: what L1 sees; -1 if nothing, for SMM or for userspace
+ *
+ * KVM loads L1's host state then, too, but no exit control has a say: PKRS
+ * stays. SMM sees it, and RSM goes on with what SMM has left. What KVM_SET_MSRS
+ * wrote before KVM_SET_NESTED_STATE, over an L2 that goes, is the new state's.
+ */
+void nested_vmx_pkrs_forced(struct kvm_vcpu *vcpu, u32 exit_reason)
+{
+	if (exit_reason == -1 && cpu_has_load_ia32_pkrs())
 		vmx_pkrs_write(vcpu, to_vmx(vcpu)->nested.pkrs);
 }
 

@@ -39,6 +39,7 @@ void nested_vmx_pkrs_save(struct kvm_vcpu *vcpu, struct vmcs12 *vmcs12);
 void nested_vmx_pkrs_leave(struct kvm_vcpu *vcpu, struct vmcs12 *vmcs12,
 			   u32 exit_reason);
 void nested_vmx_pkrs_exit(struct kvm_vcpu *vcpu, struct vmcs12 *vmcs12);
+void nested_vmx_pkrs_forced(struct kvm_vcpu *vcpu, u32 exit_reason);
 bool nested_vmx_guest_pkrs_valid(struct vmcs12 *vmcs12);
 bool nested_vmx_host_pkrs_valid(struct vmcs12 *vmcs12);
 

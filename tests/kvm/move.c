@@ -118,6 +118,48 @@ static void at_syncs_nested_first(void)
 	at_each_sync(nested_first);
 }
 
+/*
+ * Back to a snapshot, on the vCPU itself, where another state of L2 is active,
+ * or where L1 has gone on.
+ */
+static void back_in_order(const enum step *order)
+{
+	unsigned int i, step;
+	struct state s;
+
+	for (i = 0; i < 16; i++) {
+		const unsigned int controls = i & 3;
+		const uint64_t want = i & 4 ? L1 : controls & 1 ? GUEST : L1;
+
+		start(i & 8, l1_values, controls);
+		vcpu_sync(vcpu);
+		if (!(i & 4))
+			vcpu_sync(vcpu);
+		vcpu_save(vcpu, &s);
+		vcpu_sync(vcpu);
+		if (i & 4)
+			vcpu_sync(vcpu);
+		CHECK(pkrs_get(vcpu) == L2, "L2 has %#lx", pkrs_get(vcpu));
+		vcpu_complete(vcpu);
+		for (step = 0; step < STEPS; step++)
+			REQUIRE(order[step] == CPUID || !vcpu_restore(vcpu, &s, order[step]),
+				"step %d: %s", order[step], strerror(errno));
+		CHECK(pkrs_get(vcpu) == want, "E %u X %u: back in L%d: %#lx, not %#lx",
+		      controls & 1, controls >> 1, i & 4 ? 1 : 2, pkrs_get(vcpu), want);
+		end();
+	}
+}
+
+static void back_msrs_first(void)
+{
+	back_in_order(msrs_first);
+}
+
+static void back_nested_first(void)
+{
+	back_in_order(nested_first);
+}
+
 /* What the two levels below share. */
 static volatile uint64_t l2_found, rounds;
 
@@ -309,6 +351,8 @@ static void bad_state(void)
 static const struct test tests[] = {
 	{ "kvm.move.at_syncs_msrs_first", "KVM-23", at_syncs_msrs_first, NULL },
 	{ "kvm.move.at_syncs_nested_first", "KVM-23", at_syncs_nested_first, NULL },
+	{ "kvm.move.back_msrs_first", "KVM-23", back_msrs_first, NULL },
+	{ "kvm.move.back_nested_first", "KVM-23", back_nested_first, NULL },
 	{ "kvm.move.at_entry", "KVM-23", at_entry, NULL },
 	{ "kvm.move.anywhere_no_ept", "KVM-23", anywhere_no_ept, NULL },
 	{ "kvm.move.anywhere_ept", "KVM-23", anywhere_ept, NULL },

@@ -208,6 +208,61 @@ static void bad_fields(void)
 	}
 }
 
+/*
+ * An entry that only hardware finds invalid, after KVM has loaded the guest
+ * field and the list: L1 has a virtual-APIC page where there is no memory.
+ * To L1 it is VMfail, which loads nothing, no list either (KVM-19).
+ */
+#define VMCS_VIRTUAL_APIC	0x2012
+#define VMCS_TPR_THRESHOLD	0x401c
+#define VMCS_ENTRY_LIST		0x200a
+#define VMCS_ENTRY_LIST_COUNT	0x4014
+#define VMCS_EXIT_LIST		0x2008
+#define VMCS_EXIT_LIST_COUNT	0x4010
+#define PROC_TPR_SHADOW		(1u << 21)
+
+static const struct { uint32_t msr, reserved; uint64_t value; }
+	entry_list = { MSR_PKRS, 0, L2 }, exit_list = { MSR_PKRS, 0, SET };
+
+static void l1_late_vmfail(uint64_t controls)
+{
+	int lists;
+
+	vmx_start(vmx);
+	vmx_control(VMCS_ENTRY_CTLS, controls & 1 ? ENTRY_LOAD_PKRS : 0, 0);
+	vmx_control(VMCS_EXIT_CTLS, controls & 2 ? EXIT_LOAD_PKRS : 0, 0);
+	vmx_control(VMCS_PROC_CTLS, PROC_TPR_SHADOW, 0);
+	vmwrite(VMCS_GUEST_PKRS, GUEST);
+	vmwrite(VMCS_HOST_PKRS, HOST);
+	vmwrite(VMCS_VIRTUAL_APIC, MMIO);
+	vmwrite(VMCS_TPR_THRESHOLD, 0);
+	vmwrite(VMCS_ENTRY_LIST, (uint64_t)&entry_list);
+	vmwrite(VMCS_EXIT_LIST, (uint64_t)&exit_list);
+	for (lists = 0; lists < 4; lists++) {
+		vmwrite(VMCS_ENTRY_LIST_COUNT, lists & 1);
+		vmwrite(VMCS_EXIT_LIST_COUNT, lists >> 1);
+		wrmsr(MSR_PKRS, L1);
+		guest_sync(vmx_run(vmx, nothing, 0));
+		guest_sync(rdmsr(MSR_PKRS));
+		guest_sync(vmread(VMCS_GUEST_PKRS));
+	}
+}
+
+static void late_vmfail(void)
+{
+	int controls, lists;
+
+	for (controls = 0; controls < 4; controls++) {
+		start(PKS_ON, false, l1_late_vmfail, controls);
+		for (lists = 0; lists < 4; lists++) {
+			check_sync("no memory for the APIC page", controls, -VMFAIL_BAD_CONTROL);
+			check_sync("L1 goes on with", controls, L1);
+			check_sync("vmcs12 has", controls, GUEST);
+		}
+		end();
+	}
+}
+
 /* L2's one access, and what became of it. */
 static volatile int l2_vector;
 
@@ -460,6 +515,7 @@ static const struct test tests[] = {
 	{ "kvm.nested.values", "KVM-17, KVM-18", values, NULL },
 	{ "kvm.nested.values_set_by_host", "KVM-17, KVM-18", values_set_by_host, NULL },
 	{ "kvm.nested.bad_fields", "KVM-19", bad_fields, NULL },
+	{ "kvm.nested.late_vmfail", "KVM-19", late_vmfail, NULL },
 	{ "kvm.nested.bitmap_and_filter", "KVM-5, KVM-21", bitmap_and_filter, NULL },
 	{ "kvm.nested.filter_in_l2", "KVM-5", filter_in_l2, NULL },
 	{ "kvm.nested.without_pks", "KVM-4, KVM-20", without_pks, NULL },

@@ -6,7 +6,7 @@
 #include <sys/mman.h>
 
 #include "ktap.h"
-#include "vm.h"
+#include "vmx.h"
 
 enum { PKRS_VALUE = 0x4a5a1235, SMM_VALUE = 0x01020304 };
 
@@ -235,11 +235,88 @@ static void smm(void)
 	vm_free(vm);
 }
 
+/* The same while L2 is active: it goes on with what SMM left, then exits as ever. */
+enum { HOST_VALUE = 0x01223344, L2_VALUE = 0x02334455 };
+
+static struct vmx *vmx;
+
+static void l2_around_smi(uint64_t unused)
+{
+	(void)unused;
+	wrmsr(MSR_PKRS, L2_VALUE);
+	guest_sync(0);
+	guest_sync(rdmsr(MSR_PKRS) | (read_cr4() & CR4_PKS) << 32);
+}
+
+static void l1_around_smi(uint64_t controls)
+{
+	write_cr4(read_cr4() | CR4_PKS);
+	vmx_start(vmx);
+	vmx_control(VMCS_ENTRY_CTLS, controls & 1 ? ENTRY_LOAD_PKRS : 0, 0);
+	vmx_control(VMCS_EXIT_CTLS, controls & 2 ? EXIT_LOAD_PKRS : 0, 0);
+	vmwrite(VMCS_GUEST_PKRS, PKRS_VALUE);
+	vmwrite(VMCS_HOST_PKRS, HOST_VALUE);
+	guest_sync(vmx_run(vmx, l2_around_smi, 0));
+	guest_sync(rdmsr(MSR_PKRS));
+	guest_sync(vmread(VMCS_GUEST_PKRS));
+}
+
+static void smm_in_l2_of(unsigned int controls)
+{
+	struct vm *vm = vm_new();
+	struct vcpu *vcpu;
+	uint64_t got;
+	uint32_t value;
+	char *low;
+
+	vm_irqchip(vm);
+	low = low_memory(vm, true);
+	memcpy(low + SMI_CODE, tell, sizeof(tell));
+	memcpy(low + SMI_CODE + sizeof(tell), change_and_resume, sizeof(change_and_resume));
+	vmx = vmx_new(vm, true);
+	vcpu = vcpu_new(vm, PKS_ON, l1_around_smi, controls);
+	vcpu_sync(vcpu);
+	vcpu_complete(vcpu);
+	ktap_note("E %u X %u", controls & 1, controls >> 1);
+
+	REQUIRE(!ioctl(vcpu->fd, KVM_SMI), "KVM_SMI: %s", strerror(errno));
+	value = real_out(vcpu);
+	CHECK(value == L2_VALUE, "SMM reads PKRS = %#x", value);
+	value = real_out(vcpu);
+	CHECK(!(value & CR4_PKS), "SMM reads CR4 = %#x", value);
+	got = vcpu_sync(vcpu);
+	CHECK((uint32_t)got == SMM_VALUE, "after RSM L2 reads %#x", (uint32_t)got);
+	CHECK(got >> 32, "after RSM CR4.PKS is clear");
+	CHECK(pkrs_get(vcpu) == SMM_VALUE, "after RSM the host reads %#lx", pkrs_get(vcpu));
+	got = vcpu_sync(vcpu);
+	CHECK(got == EXIT_VMCALL, "L2's exit is %#lx", got);
+	got = vcpu_sync(vcpu);
+	CHECK(got == (controls & 2 ? HOST_VALUE : SMM_VALUE), "L1 goes on with %#lx", got);
+	got = vcpu_sync(vcpu);
+	CHECK(got == SMM_VALUE, "vmcs12 has %#lx", got);
+	vcpu_free(vcpu);
+	vm_free(vm);
+}
+
+static void smm_in_l2(void)
+{
+	unsigned int controls;
+
+	need_pks();
+	if (ioctl(kvm_dev(), KVM_CHECK_EXTENSION, KVM_CAP_X86_SMM) <= 0)
+		ktap_skip("KVM_CAP_X86_SMM");
+	if (!(cpuid_leaf(kvm_cpuid(), 1, 0)->ecx & 1 << 5))
+		ktap_skip("KVM supports VMX in a guest");
+	for (controls = 0; controls < 4; controls++)
+		smm_in_l2_of(controls);
+}
+
 static const struct test tests[] = {
 	{ "kvm.reset.created", "KVM-9", created, NULL },
 	{ "kvm.reset.init_ipi", "KVM-9, PKS-12", init_ipi, NULL },
 	{ "kvm.reset.init_latched", "KVM-9, PKS-12", init_latched, NULL },
 	{ "kvm.reset.smm", "KVM-9, PKS-12", smm, NULL },
+	{ "kvm.reset.smm_in_l2", "KVM-9, PKS-12", smm_in_l2, NULL },
 };
 
 int main(int argc, char **argv)

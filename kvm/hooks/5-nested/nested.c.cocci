@@ -80,6 +80,17 @@ identifier reason;
  ...>
  }
 
+@@
+identifier reason;
+@@
+ nested_vmx_vmexit(struct kvm_vcpu *vcpu, u32 reason, ...)
+ {
+ <...
+ load_vmcs12_host_state(vcpu, vmcs12);
++nested_vmx_pkrs_forced(vcpu, reason);
+ ...>
+ }
+
 // KVM_GET_NESTED_STATE (KVM-23).
 @@
 expression vcpu, v12;
@@ -95,6 +106,20 @@ expression v12;
  if (v12->vm_exit_controls & VM_EXIT_LOAD_IA32_PAT) {
  ...
  vcpu->arch.pat = v12->host_ia32_pat;
+ }
+
+// An entry that only hardware finds invalid is VMfail to L1: it loads no list.
+// KVM undoes the entry's list by the exit's. PKRS is in vmcs01 untouched (KVM-19).
+@@
+expression h, g;
+@@
+ nested_vmx_restore_host_state(struct kvm_vcpu *vcpu)
+ {
+ <...
+-if (h.index != g.index)
++if (h.index != g.index || g.index == MSR_IA32_PKRS)
+	continue;
+ ...>
  }
 
 // The host's value, with nested_early_check (KVM-25).
