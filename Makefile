@@ -4,12 +4,13 @@ KERNEL ?= 6.12
 CC := gcc
 UNIT := out/tests/unit/pks
 
-.PHONY: help run check conformance bench unit mutants modules guests clean distclean
+.PHONY: help run check conformance fuzz bench unit mutants modules guests clean distclean
 
 help:
 	@echo 'make run        watch a guest use PKS under KVM, on any x86-64 machine   (root, network at first)'
 	@echo 'make check      all tests, as CI runs them                               (root, network at first)'
 	@echo 'make conformance  the whole space of the conformance guest, 10 minutes    (root, network at first)'
+	@echo 'make fuzz       random sequences of a nested hypervisor, 40 minutes      (root, network at first)'
 	@echo 'make bench      what PKS costs KVM, in instructions, written to docs/cost.md  (root, network at first)'
 	@echo 'make unit       tests that need nothing but a compiler'
 	@echo 'make mutants    faults in kvm/, each of which a test must find; slow         (root, network at first)'
@@ -28,6 +29,9 @@ check:
 
 conformance:
 	@tests/conformance $(KERNEL)
+
+fuzz:
+	@tests/fuzz --kernel $(KERNEL)
 
 bench:
 	@bench/run $(KERNEL)
