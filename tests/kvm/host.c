@@ -259,8 +259,7 @@ static void nested(void)
 
 	need_pks();
 	host();
-	if (!(cpuid_leaf(kvm_cpuid(), 1, 0)->ecx & 1 << 5))
-		ktap_skip("KVM supports VMX in a guest");
+	need_nested();
 	vm = vm_new();
 	vmx = vmx_new(vm, true);
 	vcpu = vcpu_new(vm, PKS_ON, l1, 1);

@@ -34,8 +34,7 @@ static void start(bool ept, void (*fn)(uint64_t), uint64_t arg)
 	struct vm *vm;
 
 	need_pks();
-	if (!(cpuid_leaf(kvm_cpuid(), 1, 0)->ecx & 1 << 5))
-		ktap_skip("KVM supports VMX in a guest");
+	need_nested();
 	vm = vm_new();
 	vmx = vmx_new(vm, ept);
 	vcpu = vcpu_new(vm, PKS_ON, fn, arg);
