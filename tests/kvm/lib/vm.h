@@ -42,6 +42,7 @@ struct vcpu {
 	struct cpu *cpu;
 	struct kvm_sregs start;
 	uint64_t stack;
+	int hyperv;	/* what of it the guest has: evmcs.h */
 };
 
 enum { PKS_OFF, PKS_ON };
