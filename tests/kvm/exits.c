@@ -8,9 +8,6 @@ enum { ROUNDS = 1000000, L2_ROUNDS = 100000, INTERCEPTED_ROUNDS = 1000 };
 /* Who runs the code. */
 enum level { IN_L1, IN_L2, IN_L2_WITH_EPT };
 
-/* Intercepted on every kernel: KVM emulates it. */
-#define MSR_BIOS_SIGN_ID	0x8b
-
 static void read_write(uint64_t rounds)
 {
 	uint64_t lost = 0, i;
