@@ -260,8 +260,7 @@ static void by_l2(guest_fn *const *probes, bool ept)
 	int64_t exit;
 
 	need_pks();
-	if (!(cpuid_leaf(kvm_cpuid(), 1, 0)->ecx & 1 << 5))
-		ktap_skip("KVM supports VMX in a guest");
+	need_nested();
 	vm = vm_new();
 	vmx = vmx_new(vm, ept);
 	vcpu = vcpu_new(vm, PKS_ON, l1, 0);

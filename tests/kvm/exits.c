@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The guest's own RDMSR and WRMSR of IA32_PKRS do not exit (KVM-4). */
+/* The guest's own RDMSR and WRMSR of IA32_PKRS do not exit (KVM-4), nor L2's (KVM-21). */
 #include "ktap.h"
-#include "vm.h"
+#include "vmx.h"
 
-enum { ROUNDS = 1000000, INTERCEPTED_ROUNDS = 1000 };
+enum { ROUNDS = 1000000, L2_ROUNDS = 100000, INTERCEPTED_ROUNDS = 1000 };
 
-/* Intercepted on every kernel: KVM emulates it. */
-#define MSR_BIOS_SIGN_ID	0x8b
+/* Who runs the code. */
+enum level { IN_L1, IN_L2, IN_L2_WITH_EPT };
 
 static void read_write(uint64_t rounds)
 {
@@ -32,14 +32,29 @@ static void read_intercepted(uint64_t rounds)
 	guest_sync(0);
 }
 
+/* L1 intercepts no MSR, and would not return from an exit of L2. */
+static struct vmx *vmx;
+static void (*l2)(uint64_t);
+
+static void l1(uint64_t rounds)
+{
+	vmx_start(vmx);
+	vmx_run(vmx, l2, rounds);
+}
+
 /* Of the code between two syncs; the host's own interrupts do not count. */
-static uint64_t exits_of(void (*fn)(uint64_t), uint64_t rounds, uint64_t *lost)
+static uint64_t exits_of(void (*fn)(uint64_t), enum level level, uint64_t rounds, uint64_t *lost)
 {
 	struct vm *vm = vm_new();
-	struct vcpu *vcpu = vcpu_new(vm, PKS_ON, fn, rounds);
+	struct vcpu *vcpu;
 	uint64_t exits;
 
+	vmx = level == IN_L1 ? NULL : vmx_new(vm, level == IN_L2_WITH_EPT);
+	l2 = fn;
+	vcpu = vcpu_new(vm, PKS_ON, level == IN_L1 ? fn : l1, rounds);
 	vcpu_sync(vcpu);
+	if (level != IN_L1)
+		CHECK(vcpu_stat(vcpu, "guest_mode"), "L2 is not active");
 	exits = vcpu_stat(vcpu, "exits") - vcpu_stat(vcpu, "irq_exits");
 	*lost = vcpu_sync(vcpu);
 	exits = vcpu_stat(vcpu, "exits") - vcpu_stat(vcpu, "irq_exits") - exits;
@@ -48,31 +63,60 @@ static uint64_t exits_of(void (*fn)(uint64_t), uint64_t rounds, uint64_t *lost)
 	return exits;
 }
 
-static void none(void)
+static void check_none(enum level level, unsigned int rounds)
 {
 	uint64_t exits, lost;
 
-	need_pks();
-	exits = exits_of(read_write, ROUNDS, &lost);
-	CHECK(!lost, "%lu of %d writes are not read back", lost, ROUNDS);
+	exits = exits_of(read_write, level, rounds, &lost);
+	CHECK(!lost, "level %d: %lu of %u writes are not read back", level, lost, rounds);
 	/* The sync at its end is one. */
-	CHECK(exits == 1, "%lu exits for %d writes and reads", exits - 1, ROUNDS);
+	CHECK(exits == 1, "level %d: %lu exits for %u writes and reads", level, exits - 1, rounds);
 }
 
-/* The statistic that the case above relies on does count. */
-static void counted(void)
+/* The statistic that the cases rely on does count. */
+static void check_counted(enum level level)
 {
 	uint64_t exits, lost;
 
+	exits = exits_of(read_intercepted, level, INTERCEPTED_ROUNDS, &lost);
+	CHECK(exits == INTERCEPTED_ROUNDS + 1, "level %d: %lu exits for %d intercepted reads",
+	      level, exits - 1, INTERCEPTED_ROUNDS);
+}
+
+static void none(void)
+{
 	need_pks();
-	exits = exits_of(read_intercepted, INTERCEPTED_ROUNDS, &lost);
-	CHECK(exits == INTERCEPTED_ROUNDS + 1, "%lu exits for %d intercepted reads",
-	      exits - 1, INTERCEPTED_ROUNDS);
+	check_none(IN_L1, ROUNDS);
+}
+
+static void counted(void)
+{
+	need_pks();
+	check_counted(IN_L1);
+}
+
+/* An exit to L1 is one of L0 first, so that none of L0 is none at all. */
+static void none_in_l2(void)
+{
+	need_pks();
+	need_nested();
+	check_none(IN_L2, L2_ROUNDS);
+	check_none(IN_L2_WITH_EPT, L2_ROUNDS);
+}
+
+static void counted_in_l2(void)
+{
+	need_pks();
+	need_nested();
+	check_counted(IN_L2);
+	check_counted(IN_L2_WITH_EPT);
 }
 
 static const struct test tests[] = {
 	{ "kvm.exits.counted", "KVM-4 (control)", counted, NULL },
 	{ "kvm.exits.none", "KVM-4", none, NULL },
+	{ "kvm.exits.counted_in_l2", "KVM-21 (control)", counted_in_l2, NULL },
+	{ "kvm.exits.none_in_l2", "KVM-4, KVM-21", none_in_l2, NULL },
 };
 
 int main(int argc, char **argv)

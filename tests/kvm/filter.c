@@ -14,21 +14,6 @@ enum { FIRST = 0x1230, SECOND = 0x4560, THIRD = 0x7890 };
 static struct vm *vm;
 static struct vcpu *vcpu;
 
-/* Denies what is in deny: KVM_MSR_FILTER_READ, _WRITE, both or none. */
-static void filter(uint32_t deny)
-{
-	uint8_t refuse = 0;
-	struct kvm_msr_filter f = {
-		.flags = KVM_MSR_FILTER_DEFAULT_ALLOW,
-		.ranges[0] = { .flags = deny, .nmsrs = 1, .base = MSR_PKRS, .bitmap = &refuse },
-	};
-
-	if (!deny)
-		f.ranges[0].nmsrs = 0;
-	REQUIRE(!ioctl(vm->fd, KVM_X86_SET_MSR_FILTER, &f), "KVM_X86_SET_MSR_FILTER: %s",
-		strerror(errno));
-}
-
 static void start(int pks, void (*fn)(uint64_t))
 {
 	need_pks();
@@ -87,13 +72,13 @@ static void each_way(void)
 	pkrs_set(vcpu, FIRST);
 	for (from = 0; from < 4; from++) {
 		for (to = 0; to < 4; to++) {
-			filter(from);
+			vm_filter(vm, from);
 			check_round(from, &value, next += 4);
-			filter(to);
+			vm_filter(vm, to);
 			check_round(to, &value, next += 4);
 		}
 	}
-	filter(KVM_MSR_FILTER_READ | KVM_MSR_FILTER_WRITE);
+	vm_filter(vm, KVM_MSR_FILTER_READ | KVM_MSR_FILTER_WRITE);
 	pkrs_set(vcpu, THIRD);
 	CHECK(pkrs_get(vcpu) == THIRD, "the host's own access is filtered");
 	end();
@@ -106,7 +91,7 @@ static void before_cpuid(void)
 
 	need_pks();
 	vm = vm_new();
-	filter(KVM_MSR_FILTER_WRITE);
+	vm_filter(vm, KVM_MSR_FILTER_WRITE);
 	vcpu = vcpu_new(vm, PKS_ON, read_write, 0);
 	check_round(KVM_MSR_FILTER_WRITE, &value, FIRST);
 	end();
@@ -138,7 +123,7 @@ static void default_deny(void)
 static void allow_without_pks(void)
 {
 	start(PKS_OFF, read_write);
-	filter(0);
+	vm_filter(vm, 0);
 	CHECK((int)vcpu_sync(vcpu) == VECTOR_GP, "RDMSR without PKS does not #GP");
 	vcpu_sync(vcpu);
 	CHECK((int)vcpu_sync(vcpu) == VECTOR_GP, "WRMSR without PKS does not #GP");
@@ -172,7 +157,7 @@ static void *set_filter(void *deny)
 
 	while (rounds == seen)
 		sched_yield();
-	filter((uintptr_t)deny);
+	vm_filter(vm, (uintptr_t)deny);
 	return NULL;
 }
 
@@ -219,7 +204,7 @@ static void user_space_filter(void)
 	start(PKS_ON, read_write);
 	pkrs_set(vcpu, FIRST);
 	user_space_msrs(KVM_MSR_EXIT_REASON_FILTER);
-	filter(KVM_MSR_FILTER_READ | KVM_MSR_FILTER_WRITE);
+	vm_filter(vm, KVM_MSR_FILTER_READ | KVM_MSR_FILTER_WRITE);
 
 	check_exit(KVM_EXIT_X86_RDMSR, KVM_MSR_EXIT_REASON_FILTER);
 	vcpu->run->msr.data = SECOND;
@@ -242,7 +227,7 @@ static void user_space_filter(void)
 	/* Userspace does it: KVM_SET_MSRS is not filtered, and the guest will see it. */
 	pkrs_set(vcpu, THIRD);
 	vcpu->run->msr.error = 0;
-	filter(0);
+	vm_filter(vm, 0);
 	CHECK((int)vcpu_sync(vcpu) == NO_FAULT, "a write that userspace did faults");
 	CHECK((int)vcpu_sync(vcpu) == NO_FAULT, "an allowed read faults");
 	CHECK(vcpu_sync(vcpu) == THIRD, "the guest does not read the new value");

@@ -2,6 +2,7 @@
 /* Migration of a vCPU that runs a hypervisor, L2 active or not (KVM-23). */
 #include <errno.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <time.h>
@@ -34,8 +35,7 @@ static void start(bool ept, void (*fn)(uint64_t), uint64_t arg)
 	struct vm *vm;
 
 	need_pks();
-	if (!(cpuid_leaf(kvm_cpuid(), 1, 0)->ecx & 1 << 5))
-		ktap_skip("KVM supports VMX in a guest");
+	need_nested();
 	vm = vm_new();
 	vmx = vmx_new(vm, ept);
 	vcpu = vcpu_new(vm, PKS_ON, fn, arg);
@@ -348,6 +348,35 @@ static void bad_state(void)
 	end();
 }
 
+/* What is saved has L2's value in vmcs12, as after an exit, whoever wrote it last. */
+static void check_saved(const char *who, unsigned int controls, uint64_t want)
+{
+	static struct state s;
+	uint64_t field;
+
+	vcpu_save(vcpu, &s);
+	memcpy(&field, s.nested.data.vmx[0].vmcs12 + VMCS12_FIRST, sizeof(field));
+	CHECK(field == want, "E %u X %u: after %s's write vmcs12 has %#lx, not %#lx", controls & 1,
+	      controls >> 1, who, field, want);
+	free(s.msrs);
+}
+
+static void saved_value(void)
+{
+	unsigned int controls;
+
+	for (controls = 0; controls < 4; controls++) {
+		start(true, l1_values, controls);
+		vcpu_sync(vcpu);
+		vcpu_sync(vcpu);
+		vcpu_sync(vcpu);
+		check_saved("L2", controls, L2);
+		pkrs_set(vcpu, L1);
+		check_saved("the host", controls, L1);
+		end();
+	}
+}
+
 static const struct test tests[] = {
 	{ "kvm.move.at_syncs_msrs_first", "KVM-23", at_syncs_msrs_first, NULL },
 	{ "kvm.move.at_syncs_nested_first", "KVM-23", at_syncs_nested_first, NULL },
@@ -356,6 +385,7 @@ static const struct test tests[] = {
 	{ "kvm.move.at_entry", "KVM-23", at_entry, NULL },
 	{ "kvm.move.anywhere_no_ept", "KVM-23", anywhere_no_ept, NULL },
 	{ "kvm.move.anywhere_ept", "KVM-23", anywhere_ept, NULL },
+	{ "kvm.move.saved_value", "KVM-18, KVM-23", saved_value, NULL },
 	{ "kvm.move.bad_state", "KVM-22, KVM-23", bad_state, NULL },
 };
 

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* PKS of L2 as userspace sees it: capabilities, values, filters (KVM-17 to KVM-21). */
-#include <errno.h>
 #include <string.h>
-#include <sys/ioctl.h>
 
 #include "ktap.h"
 #include "vmx.h"
@@ -14,16 +12,9 @@ static struct vm *vm;
 static struct vcpu *vcpu;
 static struct vmx *vmx;
 
-
-static void need_nested(void)
-{
-	need_pks();
-	if (!(cpuid_leaf(kvm_cpuid(), 1, 0)->ecx & 1 << 5))
-		ktap_skip("KVM supports VMX in a guest");
-}
-
 static void start(int pks, bool ept, void (*fn)(uint64_t), uint64_t arg)
 {
+	need_pks();
 	need_nested();
 	vm = vm_new();
 	vmx = vmx_new(vm, ept);
@@ -301,19 +292,6 @@ static void l1_bitmap(uint64_t unused)
 	}
 }
 
-static void filter(uint32_t deny)
-{
-	uint8_t refuse = 0;
-	struct kvm_msr_filter f = {
-		.flags = KVM_MSR_FILTER_DEFAULT_ALLOW,
-		.ranges[0] = { .flags = deny, .nmsrs = !!deny, .base = MSR_PKRS,
-			       .bitmap = &refuse },
-	};
-
-	REQUIRE(!ioctl(vm->fd, KVM_X86_SET_MSR_FILTER, &f), "KVM_X86_SET_MSR_FILTER: %s",
-		strerror(errno));
-}
-
 /* An exit to L1 if it intercepts, else the filter's #GP in L2, else done (KVM-5, KVM-21). */
 static void check_access(const char *what, bool intercepted, bool denied)
 {
@@ -339,9 +317,9 @@ static void bitmap_and_filter(void)
 		uint64_t want = intercept & 2 || write ? L1 : L2, got;
 
 		/* L1's own WRMSR is not to be denied. */
-		filter(0);
+		vm_filter(vm, 0);
 		vcpu_sync(vcpu);
-		filter(deny);
+		vm_filter(vm, deny);
 		check_access("RDMSR", intercept & 1, read);
 		check_access("WRMSR", intercept & 2, write);
 		got = vcpu_sync(vcpu);
@@ -379,7 +357,7 @@ static void filter_in_l2(void)
 		int vector;
 
 		deny = (i ^ i / 4) % 4;
-		filter(deny);
+		vm_filter(vm, deny);
 		vector = vcpu_sync(vcpu);
 		CHECK(vector == (deny & KVM_MSR_FILTER_READ ? VECTOR_GP : NO_FAULT),
 		      "deny %u: RDMSR gives %d", deny, vector);
@@ -489,8 +467,7 @@ static void hidden(void)
 	uint64_t fixed1 = 0;
 
 	CHECK(!kvm_has_pks(), "KVM_GET_SUPPORTED_CPUID has PKS");
-	if (!(cpuid_leaf(kvm_cpuid(), 1, 0)->ecx & 1 << 5))
-		ktap_skip("KVM supports VMX in a guest");
+	need_nested();
 	vm = vm_new();
 	vmx = vmx_new(vm, false);
 	vcpu = vcpu_new(vm, PKS_OFF, l1_both_controls, 0);

@@ -12,6 +12,7 @@
 #define CPU_RIP		24
 #define CPU_STACK	32
 #define CPU_VALUE	40
+#define CPU_HOST_STACK	48
 
 #define PORT_SYNC	0x500
 #define PORT_DONE	0x501
@@ -40,6 +41,7 @@ struct cpu {
 	uint64_t rip;
 	uint64_t stack;		/* where guest_try() goes on, 0: nowhere */
 	uint64_t value;		/* of guest_sync() */
+	uint64_t host_stack;	/* of L1 while L2 runs */
 };
 
 enum { NO_FAULT = -1 };

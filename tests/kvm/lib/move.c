@@ -118,6 +118,7 @@ struct vcpu *vcpu_move(struct vcpu *from, const enum step order[STEPS], uint16_t
 	to->cpu = from->cpu;
 	to->start = from->start;
 	to->stack = from->stack;
+	to->hyperv = from->hyperv;
 	for (i = 0; i < STEPS; i++)
 		REQUIRE(!vcpu_restore(to, state, order[i]), "step %d of restoring, %d: %s", i,
 			order[i], strerror(errno));

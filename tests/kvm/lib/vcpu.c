@@ -6,8 +6,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "evmcs.h"
 #include "ktap.h"
-#include "vm.h"
 
 enum { STACK_PAGES = 4 };
 
@@ -158,6 +158,10 @@ int vcpu_set_cpuid(struct vcpu *vcpu, int pks)
 	REQUIRE(leaf, "KVM supports no CPUID leaf 7");
 	leaf->ecx &= ~(1u << 31);
 	leaf->ecx |= (uint32_t)pks << 31;
+	if (vcpu->hyperv & HYPERV_EVMCS)
+		hyperv_evmcs(vcpu);
+	if (vcpu->hyperv & HYPERV_CPUID)
+		hyperv_cpuid(vcpu, cpuid);
 	return ioctl(vcpu->fd, KVM_SET_CPUID2, cpuid);
 }
 

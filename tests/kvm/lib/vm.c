@@ -97,6 +97,12 @@ void need_pks(void)
 		ktap_skip("KVM advertises PKS");
 }
 
+void need_nested(void)
+{
+	if (!(cpuid_leaf(kvm_cpuid(), 1, 0)->ecx & 1 << 5))
+		ktap_skip("KVM supports VMX in a guest");
+}
+
 void need_forced_emulation(void)
 {
 	const char *value = module_param("kvm", "force_emulation_prefix");
@@ -227,5 +233,18 @@ void vm_free(struct vm *vm)
 void vm_irqchip(struct vm *vm)
 {
 	REQUIRE(!ioctl(vm->fd, KVM_CREATE_IRQCHIP, 0), "KVM_CREATE_IRQCHIP: %s",
+		strerror(errno));
+}
+
+void vm_filter(struct vm *vm, uint32_t deny)
+{
+	uint8_t refuse = 0;
+	struct kvm_msr_filter f = {
+		.flags = KVM_MSR_FILTER_DEFAULT_ALLOW,
+		.ranges[0] = { .flags = deny, .nmsrs = !!deny, .base = MSR_PKRS,
+			       .bitmap = &refuse },
+	};
+
+	REQUIRE(!ioctl(vm->fd, KVM_X86_SET_MSR_FILTER, &f), "KVM_X86_SET_MSR_FILTER: %s",
 		strerror(errno));
 }

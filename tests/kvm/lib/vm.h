@@ -42,6 +42,7 @@ struct vcpu {
 	struct cpu *cpu;
 	struct kvm_sregs start;
 	uint64_t stack;
+	int hyperv;	/* what of it the guest has: evmcs.h */
 };
 
 enum { PKS_OFF, PKS_ON };
@@ -55,6 +56,7 @@ bool kvm_lists_msr(uint32_t msr);
 /* A parameter of a module, or NULL. */
 const char *module_param(const char *module, const char *name);
 void need_pks(void);				/* or skip the case */
+void need_nested(void);
 void need_forced_emulation(void);
 
 struct vm *vm_new(void);
@@ -62,6 +64,8 @@ struct vm *vm_new(void);
 struct vm *vm_twin(struct vm *vm);
 void vm_free(struct vm *vm);
 void vm_irqchip(struct vm *vm);
+/* Denies IA32_PKRS: KVM_MSR_FILTER_READ, _WRITE, both or none. */
+void vm_filter(struct vm *vm, uint32_t deny);
 void vm_slot(struct vm *vm, uint64_t gpa, void *memory, uint64_t size);
 void *vm_pages(struct vm *vm, unsigned int count);	/* zeroed */
 /*

@@ -1,14 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <stdlib.h>
 
-#include "vmx.h"
+#include "evmcs.h"
+#include "ktap.h"
 
 #define CR4_VMXE		(1u << 13)
 #define PROC_MSR_BITMAPS	(1u << 28)
 #define PROC_SECONDARY		(1u << 31)
 #define PROC2_EPT		(1u << 1)
-#define EXIT_HOST_64		(1u << 9)
-#define ENTRY_GUEST_64		(1u << 9)
 #define EPT_RWX			7ull
 #define EPT_WRITE_BACK		(6ull << 3)
 #define EPT_BIG			(1ull << 7)
@@ -55,7 +54,7 @@ static void write_fields(const uint64_t (*fields)[2], unsigned int count)
 		vmwrite(fields[count][0], fields[count][1]);
 }
 
-#define WRITE_FIELDS(f) write_fields(f, sizeof(f) / sizeof(*(f)))
+#define WRITE_FIELDS(f) write_fields(f, COUNT(f))
 
 static void controls(const struct vmx *vmx)
 {
@@ -148,6 +147,19 @@ void vmx_control(uint64_t field, uint64_t set, uint64_t clear)
 	vmwrite(field, (vmread(field) | set) & ~clear);
 }
 
+static void set(struct vmx *vmx, uint64_t field, uint64_t value)
+{
+	if (vmx->evmcs)
+		evmcs_write(vmx->evmcs, field, value);
+	else
+		vmwrite(field, value);
+}
+
+static uint64_t get(struct vmx *vmx, uint64_t field)
+{
+	return vmx->evmcs ? evmcs_read(vmx->evmcs, field) : vmread(field);
+}
+
 int64_t vmx_run(struct vmx *vmx, void (*fn)(uint64_t), uint64_t arg)
 {
 	const uint64_t fields[][2] = {
@@ -155,13 +167,17 @@ int64_t vmx_run(struct vmx *vmx, void (*fn)(uint64_t), uint64_t arg)
 		{ 0x6800, read_cr0() }, { 0x6802, read_cr3() }, { 0x6804, read_cr4() },
 		{ 0x681c, vmx->stack }, { 0x681e, (uint64_t)vmx_l2_start }, { 0x6820, 0x202 },
 	};
-	int failed;
+	unsigned int i;
 
-	WRITE_FIELDS(fields);
-	failed = vmx_enter(fn, arg, vmx->launched);
-	if (failed)
-		return -(int64_t)vmread(VMCS_ERROR);
-	if (!(vmread(VMCS_EXIT_REASON) >> 31))
+	for (i = 0; i < COUNT(fields); i++)
+		set(vmx, fields[i][0], fields[i][1]);
+	switch (vmx_enter(fn, arg, vmx->launched)) {
+	case 1:
+		return -VMFAIL_INVALID;
+	case 2:
+		return -(int64_t)get(vmx, VMCS_ERROR);
+	}
+	if (!(get(vmx, VMCS_EXIT_REASON) >> 31))
 		vmx->launched = true;
-	return vmread(VMCS_EXIT_REASON);
+	return get(vmx, VMCS_EXIT_REASON);
 }

@@ -22,7 +22,9 @@
 #define MSR_VMX_TRUE_ENTRY_CTLS	0x490
 #define MSR_VMX_PROC_CTLS2	0x48b
 
+#define ENTRY_GUEST_64		(1u << 9)
 #define ENTRY_LOAD_PKRS		(1u << 22)
+#define EXIT_HOST_64		(1u << 9)
 #define EXIT_LOAD_PKRS		(1u << 29)
 
 #define VMCS_GUEST_PKRS		0x2818
@@ -39,12 +41,16 @@
 
 enum { EXIT_VMCALL = 18, EXIT_RDMSR = 31, EXIT_WRMSR = 32, EXIT_BAD_GUEST = 33 };
 enum { VMFAIL_BAD_CONTROL = 7, VMFAIL_BAD_HOST = 8 };
+/* No VM-instruction error, which are small: there is no VMCS that would hold one. */
+enum { VMFAIL_INVALID = 1 << 16 };
 
 struct vmx {
 	uint64_t *region, *vmcs, *msr_bitmap;	/* a page each */
 	uint64_t *ept;				/* or NULL */
 	uint64_t stack;				/* of L2 */
 	bool launched;
+	char *evmcs;		/* in use instead of the VMCS, or NULL: evmcs.h */
+	char *assist, *evmcs_pages;
 };
 
 /* The test: memory for it, with EPT or not. */
@@ -54,7 +60,8 @@ struct vmx *vmx_new(struct vm *vm, bool ept);
 void vmx_start(struct vmx *vmx);
 /*
  * L1: runs fn(arg) as L2 until it exits. The exit reason, with bit 31 if entry
- * failed, or minus the VM-instruction error. fn ends with an exit for VMCALL.
+ * failed, or minus the VM-instruction error or VMFAIL_INVALID. fn ends with an
+ * exit for VMCALL.
  */
 int64_t vmx_run(struct vmx *vmx, void (*fn)(uint64_t), uint64_t arg);
 /* L1: sets or clears bits of a control field. */

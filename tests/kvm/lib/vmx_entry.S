@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 #include "guest.h"
 
-#define VMCS_HOST_RSP	0x6c14
-
 	.text
 
 /*
@@ -19,8 +17,8 @@ vmx_enter:
 	push	%r15
 	pushf
 	push	%gs:CPU_STACK
-	mov	$VMCS_HOST_RSP, %eax
-	vmwrite	%rsp, %rax
+	/* Not the VMCS's own field: in an enlightened one it may have to stay. */
+	mov	%rsp, %gs:CPU_HOST_STACK
 	test	%edx, %edx
 	jnz	1f
 	vmlaunch
@@ -32,6 +30,7 @@ vmx_enter:
 	jmp	3f
 	.globl vmx_exited
 vmx_exited:
+	mov	%gs:CPU_HOST_STACK, %rsp
 	xor	%eax, %eax
 3:	pop	%gs:CPU_STACK
 	/* An exit clears IF: put it back. */

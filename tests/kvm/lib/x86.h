@@ -4,6 +4,7 @@
 #define TESTS_KVM_X86_H
 
 #define MSR_PKRS	0x6e1
+#define MSR_BIOS_SIGN_ID 0x8b	/* intercepted on every kernel: KVM emulates it */
 #define CR0_PE		(1u << 0)
 #define CR0_MP		(1u << 1)
 #define CR0_ET		(1u << 4)
