@@ -272,31 +272,16 @@ void nested_vmx_pkrs_exit(struct kvm_vcpu *vcpu, struct vmcs12 *vmcs12)
 }
 
 /*
- * nested_vmx_pkrs_forced() - L2 is left without a VM exit (PKS-12, KVM-23).
- * @exit_reason: what L1 sees; -1 if nothing, for SMM or for userspace
+ * nested_vmx_pkrs_stays() - L2 is left without a VM exit (PKS-12, KVM-23).
  *
  * KVM loads L1's host state then, too, but no exit control has a say: PKRS
  * stays. SMM sees it, and RSM goes on with what SMM has left. What KVM_SET_MSRS
  * wrote before KVM_SET_NESTED_STATE, over an L2 that goes, is the new state's.
  */
-void nested_vmx_pkrs_forced(struct kvm_vcpu *vcpu, u32 exit_reason)
+void nested_vmx_pkrs_stays(struct kvm_vcpu *vcpu)
 {
-	if (exit_reason == -1 && cpu_has_load_ia32_pkrs())
+	if (cpu_has_load_ia32_pkrs())
 		vmx_pkrs_write(vcpu, to_vmx(vcpu)->nested.pkrs);
-}
-
-/* nested_vmx_guest_pkrs_valid() - exit reason 33 if not (PKS-15, KVM-19). */
-bool nested_vmx_guest_pkrs_valid(struct vmcs12 *vmcs12)
-{
-	return !(vmcs12->vm_entry_controls & VM_ENTRY_LOAD_IA32_PKRS) ||
-	       pks_valid(vmcs12->guest_ia32_pkrs);
-}
-
-/* nested_vmx_host_pkrs_valid() - VMfailValid 8 if not (PKS-15, KVM-19). */
-bool nested_vmx_host_pkrs_valid(struct vmcs12 *vmcs12)
-{
-	return !(vmcs12->vm_exit_controls & VM_EXIT_LOAD_IA32_PKRS) ||
-	       pks_valid(vmcs12->host_ia32_pkrs);
 }
 
 /* vmx_pks_dump_guest() - the guest's part of dump_vmcs() (KVM-11). */

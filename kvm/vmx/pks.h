@@ -39,9 +39,31 @@ void nested_vmx_pkrs_save(struct kvm_vcpu *vcpu, struct vmcs12 *vmcs12);
 void nested_vmx_pkrs_leave(struct kvm_vcpu *vcpu, struct vmcs12 *vmcs12,
 			   u32 exit_reason);
 void nested_vmx_pkrs_exit(struct kvm_vcpu *vcpu, struct vmcs12 *vmcs12);
-void nested_vmx_pkrs_forced(struct kvm_vcpu *vcpu, u32 exit_reason);
-bool nested_vmx_guest_pkrs_valid(struct vmcs12 *vmcs12);
-bool nested_vmx_host_pkrs_valid(struct vmcs12 *vmcs12);
+void nested_vmx_pkrs_stays(struct kvm_vcpu *vcpu);
+
+/*
+ * nested_vmx_pkrs_forced() - undo nested_vmx_pkrs_exit() if there was no VM exit.
+ * @exit_reason: what L1 sees; -1 if nothing, for SMM or for userspace
+ */
+static inline void nested_vmx_pkrs_forced(struct kvm_vcpu *vcpu, u32 exit_reason)
+{
+	if (exit_reason == -1)
+		nested_vmx_pkrs_stays(vcpu);
+}
+
+/* nested_vmx_guest_pkrs_valid() - exit reason 33 if not (PKS-15, KVM-19). */
+static inline bool nested_vmx_guest_pkrs_valid(struct vmcs12 *vmcs12)
+{
+	return !(vmcs12->vm_entry_controls & VM_ENTRY_LOAD_IA32_PKRS) ||
+	       pks_valid(vmcs12->guest_ia32_pkrs);
+}
+
+/* nested_vmx_host_pkrs_valid() - VMfailValid 8 if not (PKS-15, KVM-19). */
+static inline bool nested_vmx_host_pkrs_valid(struct vmcs12 *vmcs12)
+{
+	return !(vmcs12->vm_exit_controls & VM_EXIT_LOAD_IA32_PKRS) ||
+	       pks_valid(vmcs12->host_ia32_pkrs);
+}
 
 void vmx_pks_dump_guest(u32 vmentry_ctl);
 void vmx_pks_dump_host(u32 vmexit_ctl);

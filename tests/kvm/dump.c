@@ -35,43 +35,84 @@ static void nothing(uint64_t unused)
 	(void)unused;
 }
 
-/* A task register that VM entry refuses makes KVM dump. */
-static void both_fields(void)
+static void want_dumps(void)
 {
 	static const char path[] = "/sys/module/kvm_intel/parameters/dump_invalid_vmcs";
-	char value[16], *before, *after;
-	struct kvm_sregs s;
-	struct vcpu *vcpu;
-	struct vm *vm;
 	FILE *file;
 
 	need_pks();
 	file = fopen(path, "w");
 	if (!file || fputs("1", file) < 0 || fclose(file))
 		ktap_skip("kvm_intel.dump_invalid_vmcs can be set");
+}
+
+/* What KVM dumps of a VM whose state VM entry refuses, but not KVM. */
+static char *dump_of(struct vcpu *vcpu, const struct kvm_sregs *s)
+{
+	size_t before = strlen(kernel_log());
+
+	REQUIRE(sregs_set(vcpu, s), "KVM_SET_SREGS refuses the wrong state");
+	ioctl(vcpu->fd, KVM_RUN, 0);
+	CHECK(vcpu->run->exit_reason == KVM_EXIT_FAIL_ENTRY, "exit reason %u",
+	      vcpu->run->exit_reason);
+	return kernel_log() + before;
+}
+
+static void both_fields(void)
+{
+	struct vcpu *vcpu;
+	struct kvm_sregs s;
+	struct vm *vm;
+	char value[16], *dump;
+
+	want_dumps();
 	vm = vm_new();
 	vcpu = vcpu_new(vm, PKS_ON, nothing, 0);
 	pkrs_set(vcpu, VALUE);
 	s = sregs_get(vcpu);
-	s.tr.type = 3;
-	REQUIRE(sregs_set(vcpu, &s), "KVM_SET_SREGS refuses the wrong TR");
-	before = kernel_log();
-	ioctl(vcpu->fd, KVM_RUN, 0);
-	CHECK(vcpu->run->exit_reason == KVM_EXIT_FAIL_ENTRY, "exit reason %u",
-	      vcpu->run->exit_reason);
-	after = kernel_log();
+	s.gdt.base = 1ull << 63;
+	dump = dump_of(vcpu, &s);
 	snprintf(value, sizeof(value), "%x", VALUE);
-	CHECK(count(after, "PKRS") == count(before, "PKRS") + 2, "PKRS is there %u times",
-	      count(after, "PKRS") - count(before, "PKRS"));
-	CHECK(count(after, value) > count(before, value), "the guest's value is not there");
-	free(before);
-	free(after);
+	CHECK(count(dump, "PKRS") == 2, "PKRS is there %u times", count(dump, "PKRS"));
+	CHECK(count(dump, value) == 1, "the guest's value is there %u times", count(dump, value));
+	vcpu_free(vcpu);
+	vm_free(vm);
+}
+
+/*
+ * With paging off, hardware has the guest's CR4.PKS only if it runs the guest so.
+ * Otherwise it has tables of KVM's and paging on.
+ */
+static void cr4_of_hardware(void)
+{
+	const char *unrestricted = module_param("kvm_intel", "unrestricted_guest");
+	struct kvm_sregs s;
+	struct vcpu *vcpu;
+	struct vm *vm;
+	unsigned long actual = 0;
+	char *at;
+
+	want_dumps();
+	vm = vm_new();
+	vcpu = vcpu_new(vm, PKS_ON, nothing, 0);
+	s = sregs_get(vcpu);
+	s.cr0 &= ~CR0_PG;
+	s.efer = 0;
+	s.cr4 |= CR4_PKS;
+	s.cs.l = 0;
+	s.cs.db = 1;
+	s.gdt.base = 1ull << 63;
+	at = strstr(dump_of(vcpu, &s), "CR4: actual=");
+	REQUIRE(at && sscanf(at, "CR4: actual=%lx", &actual) == 1, "no CR4 in the dump");
+	CHECK(!(actual & CR4_PKS) == (*unrestricted == 'N'),
+	      "unrestricted_guest is %c, and hardware has CR4 = %#lx", *unrestricted, actual);
 	vcpu_free(vcpu);
 	vm_free(vm);
 }
 
 static const struct test tests[] = {
 	{ "kvm.dump.both_fields", "KVM-11", both_fields, NULL },
+	{ "kvm.dump.cr4_of_hardware", "KVM-12", cr4_of_hardware, NULL },
 };
 
 int main(int argc, char **argv)
