@@ -17,13 +17,6 @@ enum { L1 = 0x00010200, L2 = 0x02334400 };
 /* In fields of vmcs12 that are not to be looked at. */
 #define STALE (1ull << 63 | 0x00112233)
 
-static const enum step msrs_first[] = {
-	CPUID, FPU, FEATURE_CONTROL, SREGS, MSRS, REGS, NESTED, EVENTS
-};
-static const enum step nested_first[] = {
-	CPUID, FPU, FEATURE_CONTROL, SREGS, REGS, NESTED, MSRS, EVENTS
-};
-
 static struct vmx *vmx;
 static struct vcpu *vcpu;
 

@@ -58,7 +58,7 @@ static void in_order(const enum step *order)
 	vm_free(vm);
 }
 
-static void msrs_first(void)
+static void moved_msrs_first(void)
 {
 	static const enum step order[] = {
 		CPUID, FEATURE_CONTROL, MSRS, SREGS, REGS, NESTED, EVENTS, FPU
@@ -96,7 +96,7 @@ static void to_no_pks(void)
 }
 
 static const struct test tests[] = {
-	{ "kvm.migrate.msrs_first", "KVM-8", msrs_first, NULL },
+	{ "kvm.migrate.msrs_first", "KVM-8", moved_msrs_first, NULL },
 	{ "kvm.migrate.sregs_first", "KVM-8", sregs_first, NULL },
 	{ "kvm.migrate.to_no_pks", "KVM-8", to_no_pks, NULL },
 };

@@ -20,13 +20,6 @@ enum { VMCS12_FIRST = 728, VMCS12_SECOND = 736 };
 /* Times are uneven, to meet every place. */
 enum { MOVES = 50, NANOSECONDS = 300000, UNEVEN = 7919 };
 
-static const enum step msrs_first[] = {
-	CPUID, FPU, FEATURE_CONTROL, SREGS, MSRS, REGS, NESTED, EVENTS
-};
-static const enum step nested_first[] = {
-	CPUID, FPU, FEATURE_CONTROL, SREGS, REGS, NESTED, MSRS, EVENTS
-};
-
 static struct vmx *vmx;
 static struct vcpu *vcpu;
 
@@ -49,14 +42,6 @@ static void end(void)
 	vm_free(vm);
 }
 
-static void set_controls(unsigned int controls)
-{
-	vmx_control(VMCS_ENTRY_CTLS, controls & 1 ? ENTRY_LOAD_PKRS : 0,
-		    controls & 1 ? 0 : ENTRY_LOAD_PKRS);
-	vmx_control(VMCS_EXIT_CTLS, controls & 2 ? EXIT_LOAD_PKRS : 0,
-		    controls & 2 ? 0 : EXIT_LOAD_PKRS);
-}
-
 static void l2_change(uint64_t value)
 {
 	guest_sync(rdmsr(MSR_PKRS));
@@ -68,7 +53,7 @@ static void l1_values(uint64_t controls)
 {
 	write_cr4(read_cr4() | CR4_PKS);
 	vmx_start(vmx);
-	set_controls(controls);
+	vmx_load_controls(controls);
 	vmwrite(VMCS_GUEST_PKRS, GUEST);
 	vmwrite(VMCS_HOST_PKRS, HOST);
 	wrmsr(MSR_PKRS, L1);
@@ -188,7 +173,7 @@ static void l1_rounds(uint64_t random, bool in_step)
 		const uint32_t l2 = next(&random);
 		const unsigned int controls = rounds & 3;
 
-		set_controls(controls);
+		vmx_load_controls(controls);
 		vmwrite(VMCS_GUEST_PKRS, guest);
 		vmwrite(VMCS_HOST_PKRS, host);
 		wrmsr(MSR_PKRS, l1);

@@ -113,8 +113,7 @@ static void l1_values(uint64_t controls)
 {
 	write_cr4(read_cr4() | CR4_PKS);
 	vmx_start(vmx);
-	vmx_control(VMCS_ENTRY_CTLS, controls & 1 ? ENTRY_LOAD_PKRS : 0, 0);
-	vmx_control(VMCS_EXIT_CTLS, controls & 2 ? EXIT_LOAD_PKRS : 0, 0);
+	vmx_load_controls(controls);
 	vmwrite(VMCS_GUEST_PKRS, GUEST);
 	vmwrite(VMCS_HOST_PKRS, HOST);
 	wrmsr(MSR_PKRS, L1);
@@ -163,8 +162,7 @@ static void l1_bad_fields(uint64_t controls)
 	int bit;
 
 	vmx_start(vmx);
-	vmx_control(VMCS_ENTRY_CTLS, controls & 1 ? ENTRY_LOAD_PKRS : 0, 0);
-	vmx_control(VMCS_EXIT_CTLS, controls & 2 ? EXIT_LOAD_PKRS : 0, 0);
+	vmx_load_controls(controls);
 	for (bit = 32; bit < 64; bit++) {
 		vmwrite(VMCS_GUEST_PKRS, 1ull << bit | GUEST);
 		vmwrite(VMCS_HOST_PKRS, HOST);
@@ -220,8 +218,7 @@ static void l1_late_vmfail(uint64_t controls)
 	int lists;
 
 	vmx_start(vmx);
-	vmx_control(VMCS_ENTRY_CTLS, controls & 1 ? ENTRY_LOAD_PKRS : 0, 0);
-	vmx_control(VMCS_EXIT_CTLS, controls & 2 ? EXIT_LOAD_PKRS : 0, 0);
+	vmx_load_controls(controls);
 	vmx_control(VMCS_PROC_CTLS, PROC_TPR_SHADOW, 0);
 	vmwrite(VMCS_GUEST_PKRS, GUEST);
 	vmwrite(VMCS_HOST_PKRS, HOST);
@@ -382,8 +379,7 @@ static void l2_without_pks(uint64_t unused)
 static void l1_without_pks(uint64_t controls)
 {
 	vmx_start(vmx);
-	vmx_control(VMCS_ENTRY_CTLS, controls & 1 ? ENTRY_LOAD_PKRS : 0, 0);
-	vmx_control(VMCS_EXIT_CTLS, controls & 2 ? EXIT_LOAD_PKRS : 0, 0);
+	vmx_load_controls(controls);
 	vmwrite(VMCS_GUEST_PKRS, GUEST);
 	guest_sync(vmx_run(vmx, l2_without_pks, 0));
 	guest_sync(try_cr4(read_cr4() | CR4_PKS));

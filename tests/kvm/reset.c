@@ -252,8 +252,7 @@ static void l1_around_smi(uint64_t controls)
 {
 	write_cr4(read_cr4() | CR4_PKS);
 	vmx_start(vmx);
-	vmx_control(VMCS_ENTRY_CTLS, controls & 1 ? ENTRY_LOAD_PKRS : 0, 0);
-	vmx_control(VMCS_EXIT_CTLS, controls & 2 ? EXIT_LOAD_PKRS : 0, 0);
+	vmx_load_controls(controls);
 	vmwrite(VMCS_GUEST_PKRS, PKRS_VALUE);
 	vmwrite(VMCS_HOST_PKRS, HOST_VALUE);
 	guest_sync(vmx_run(vmx, l2_around_smi, 0));

@@ -7,6 +7,13 @@
 #include "ktap.h"
 #include "move.h"
 
+const enum step msrs_first[STEPS] = {
+	CPUID, FPU, FEATURE_CONTROL, SREGS, MSRS, REGS, NESTED, EVENTS
+};
+const enum step nested_first[STEPS] = {
+	CPUID, FPU, FEATURE_CONTROL, SREGS, REGS, NESTED, MSRS, EVENTS
+};
+
 #define MSR_FEATURE_CONTROL 0x3a
 
 static struct kvm_msr_list *msr_list(void)

@@ -22,6 +22,9 @@ struct state {
 	};
 };
 
+/* KVM_SET_MSRS before KVM_SET_NESTED_STATE, and after it. */
+extern const enum step msrs_first[STEPS], nested_first[STEPS];
+
 void vcpu_save(struct vcpu *vcpu, struct state *state);
 /* Returns what the ioctl() of that step returned. */
 int vcpu_restore(struct vcpu *vcpu, struct state *state, enum step step);

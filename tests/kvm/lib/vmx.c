@@ -160,6 +160,15 @@ static uint64_t get(struct vmx *vmx, uint64_t field)
 	return vmx->evmcs ? evmcs_read(vmx->evmcs, field) : vmread(field);
 }
 
+void vmx_load_controls(unsigned int controls)
+{
+	uint64_t entry = controls & 1 ? ENTRY_LOAD_PKRS : 0;
+	uint64_t exit = controls & 2 ? EXIT_LOAD_PKRS : 0;
+
+	vmx_control(VMCS_ENTRY_CTLS, entry, ENTRY_LOAD_PKRS & ~entry);
+	vmx_control(VMCS_EXIT_CTLS, exit, EXIT_LOAD_PKRS & ~exit);
+}
+
 int64_t vmx_run(struct vmx *vmx, void (*fn)(uint64_t), uint64_t arg)
 {
 	const uint64_t fields[][2] = {

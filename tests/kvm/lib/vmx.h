@@ -66,6 +66,8 @@ void vmx_start(struct vmx *vmx);
 int64_t vmx_run(struct vmx *vmx, void (*fn)(uint64_t), uint64_t arg);
 /* L1: sets or clears bits of a control field. */
 void vmx_control(uint64_t field, uint64_t set, uint64_t clear);
+/* L1: "load PKRS" of VM entry (bit 0 of controls) and of VM exit (bit 1), set or clear. */
+void vmx_load_controls(unsigned int controls);
 
 static inline uint64_t vmread(uint64_t field)
 {
