@@ -80,6 +80,7 @@ identifier reason;
  ...>
  }
 
+// L2 is left for an SMI or by KVM_SET_NESTED_STATE: no VM exit (PKS-12, KVM-23).
 @@
 identifier reason;
 @@
