@@ -57,7 +57,8 @@ function finish(status) {
 	next
 }
 
-/^# exit / { finish($3); next }
+# A diagnostic may begin alike.
+/^# exit [0-9]+\r?$/ { sub(/\r$/, "", $3); finish($3); next }
 
 run == "" { next }
 
