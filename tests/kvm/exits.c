@@ -8,12 +8,18 @@ enum { ROUNDS = 1000000, L2_ROUNDS = 100000, INTERCEPTED_ROUNDS = 1000 };
 /* Who runs the code. */
 enum level { IN_L1, IN_L2, IN_L2_WITH_EPT };
 
+/* A filter that denies it, then none: what it was is to come back (KVM-5). */
+static bool filtered;
+
 static void read_write(uint64_t rounds)
 {
+	const bool ask = filtered;	/* its page may be new, which costs an exit */
 	uint64_t lost = 0, i;
 
 	wrmsr(MSR_PKRS, rdmsr(MSR_PKRS));
 	guest_sync(0);
+	if (ask)
+		guest_sync(try_wrmsr(MSR_PKRS, 0));
 	for (i = 0; i < rounds; i++) {
 		uint64_t value = i & 0xffffffff;
 
@@ -55,6 +61,11 @@ static uint64_t exits_of(void (*fn)(uint64_t), enum level level, uint64_t rounds
 	vcpu_sync(vcpu);
 	if (level != IN_L1)
 		CHECK(vcpu_stat(vcpu, "guest_mode"), "L2 is not active");
+	if (filtered) {
+		vm_filter(vm, KVM_MSR_FILTER_READ | KVM_MSR_FILTER_WRITE);
+		CHECK((int)vcpu_sync(vcpu) == VECTOR_GP, "the filter does not deny it");
+		vm_filter(vm, 0);
+	}
 	exits = vcpu_stat(vcpu, "exits") - vcpu_stat(vcpu, "irq_exits");
 	*lost = vcpu_sync(vcpu);
 	exits = vcpu_stat(vcpu, "exits") - vcpu_stat(vcpu, "irq_exits") - exits;
@@ -89,6 +100,14 @@ static void none(void)
 	check_none(IN_L1, ROUNDS);
 }
 
+static void none_after_filter(void)
+{
+	need_pks();
+	filtered = true;
+	check_none(IN_L1, L2_ROUNDS);
+	filtered = false;
+}
+
 static void counted(void)
 {
 	need_pks();
@@ -115,6 +134,7 @@ static void counted_in_l2(void)
 static const struct test tests[] = {
 	{ "kvm.exits.counted", "KVM-4 (control)", counted, NULL },
 	{ "kvm.exits.none", "KVM-4", none, NULL },
+	{ "kvm.exits.none_after_filter", "KVM-4, KVM-5", none_after_filter, NULL },
 	{ "kvm.exits.counted_in_l2", "KVM-21 (control)", counted_in_l2, NULL },
 	{ "kvm.exits.none_in_l2", "KVM-4, KVM-21", none_in_l2, NULL },
 };

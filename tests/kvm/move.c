@@ -145,6 +145,54 @@ static void back_nested_first(void)
 	back_in_order(nested_first);
 }
 
+/* CPUID once more, last of all: L2 has PKS iff L1 has it then (KVM-4). */
+static void l2_tries(uint64_t unused)
+{
+	uint64_t value = 0;
+
+	(void)unused;
+	guest_sync(0);
+	guest_sync(try_rdmsr(MSR_PKRS, &value));
+	guest_sync(value);
+	guest_sync(try_wrmsr(MSR_PKRS, L2));
+}
+
+static void l1_tries(uint64_t controls)
+{
+	vmx_start(vmx);
+	vmx_load_controls(controls);
+	vmwrite(VMCS_GUEST_PKRS, GUEST);
+	wrmsr(MSR_PKRS, L1);
+	guest_sync(vmx_run(vmx, l2_tries, 0));
+}
+
+static void cpuid_last(void)
+{
+	unsigned int i;
+	int64_t got;
+
+	for (i = 0; i < 8; i++) {
+		const bool pks = i & 4;
+		const unsigned int controls = i & 3;
+		const int64_t vector = pks ? NO_FAULT : VECTOR_GP;
+		const int64_t want = !pks ? 0 : controls & 1 ? GUEST : L1;
+
+		start(false, l1_tries, controls);
+		vcpu_sync(vcpu);
+		vcpu = vcpu_move(vcpu, msrs_first, NULL);
+		vcpu_set_cpuid(vcpu, pks ? PKS_ON : PKS_OFF);
+		got = vcpu_sync(vcpu);
+		CHECK(got == vector, "PKS %d: RDMSR of L2 gives %ld", pks, got);
+		got = vcpu_sync(vcpu);
+		CHECK(got == want, "E %u PKS %d: L2 reads %#lx", controls & 1, pks, got);
+		got = vcpu_sync(vcpu);
+		CHECK(got == vector, "PKS %d: WRMSR of L2 gives %ld", pks, got);
+		got = vcpu_sync(vcpu);
+		CHECK(got == EXIT_VMCALL, "PKS %d: L2's exit is %ld", pks, got);
+		end();
+	}
+}
+
 /* What the two levels below share. */
 static volatile uint64_t l2_found, rounds;
 
@@ -328,6 +376,11 @@ static void bad_state(void)
 	      "vmcs12 has %#lx and %#lx", found[0], found[1]);
 	CHECK(!vcpu_restore(to, s, NESTED), "the right state is refused: %s", strerror(errno));
 	CHECK(pkrs_get(to) == GUEST, "L2 has %#lx", pkrs_get(to));
+	/* Over an L2 that is active: KVM leaves it and has no other, but PKRS stays. */
+	pkrs_set(to, L2);
+	*(uint64_t *)(s->nested.data.vmx[0].vmcs12 + offsets[0]) |= 1ull << 32;
+	CHECK(vcpu_restore(to, s, NESTED), "a bad state is taken");
+	CHECK(pkrs_get(to) == L2, "a bad state makes PKRS %#lx", pkrs_get(to));
 	vcpu_free(to);
 	vm_free(twin);
 	end();
@@ -367,6 +420,7 @@ static const struct test tests[] = {
 	{ "kvm.move.at_syncs_nested_first", "KVM-23", at_syncs_nested_first, NULL },
 	{ "kvm.move.back_msrs_first", "KVM-23", back_msrs_first, NULL },
 	{ "kvm.move.back_nested_first", "KVM-23", back_nested_first, NULL },
+	{ "kvm.move.cpuid_last", "KVM-4, KVM-23", cpuid_last, NULL },
 	{ "kvm.move.at_entry", "KVM-23", at_entry, NULL },
 	{ "kvm.move.anywhere_no_ept", "KVM-23", anywhere_no_ept, NULL },
 	{ "kvm.move.anywhere_ept", "KVM-23", anywhere_ept, NULL },

@@ -88,17 +88,25 @@ static void narrow(uint32_t msr, uint32_t bit)
 
 static void narrowed(void)
 {
+	int without;
+
 	start(PKS_ON, false, l1_both_controls, 0);
 	check_sync("the entry control", 1, EXIT_VMCALL);
 	check_sync("the exit control", 2, EXIT_VMCALL);
 	end();
 
-	start(PKS_ON, false, l1_both_controls, 0);
-	narrow(MSR_VMX_TRUE_ENTRY_CTLS, ENTRY_LOAD_PKRS);
-	narrow(MSR_VMX_TRUE_EXIT_CTLS, EXIT_LOAD_PKRS);
-	check_sync("the narrowed entry control", 1, -VMFAIL_BAD_CONTROL);
-	check_sync("the narrowed exit control", 2, -VMFAIL_BAD_CONTROL);
-	end();
+	for (without = 1; without < 4; without++) {
+		start(PKS_ON, false, l1_both_controls, 0);
+		if (without & 1)
+			narrow(MSR_VMX_TRUE_ENTRY_CTLS, ENTRY_LOAD_PKRS);
+		if (without & 2)
+			narrow(MSR_VMX_TRUE_EXIT_CTLS, EXIT_LOAD_PKRS);
+		check_sync("the entry control", 1,
+			   without & 1 ? -VMFAIL_BAD_CONTROL : EXIT_VMCALL);
+		check_sync("the exit control", 2,
+			   without & 2 ? -VMFAIL_BAD_CONTROL : EXIT_VMCALL);
+		end();
+	}
 }
 
 /* L2 tells what it starts with, and changes it. */
@@ -234,6 +242,12 @@ static void l1_late_vmfail(uint64_t controls)
 		guest_sync(rdmsr(MSR_PKRS));
 		guest_sync(vmread(VMCS_GUEST_PKRS));
 	}
+	/* Nothing is left of them in an entry that succeeds. */
+	vmwrite(VMCS_ENTRY_LIST_COUNT, 0);
+	vmwrite(VMCS_EXIT_LIST_COUNT, 0);
+	vmx_control(VMCS_PROC_CTLS, 0, PROC_TPR_SHADOW);
+	guest_sync(vmx_run(vmx, nothing, 0));
+	guest_sync(rdmsr(MSR_PKRS));
 }
 
 static void late_vmfail(void)
@@ -247,6 +261,9 @@ static void late_vmfail(void)
 			check_sync("L1 goes on with", controls, L1);
 			check_sync("vmcs12 has", controls, GUEST);
 		}
+		check_sync("a good entry", controls, EXIT_VMCALL);
+		check_sync("L1 goes on with", controls,
+			   controls & 2 ? HOST : controls & 1 ? GUEST : L1);
 		end();
 	}
 }

@@ -178,10 +178,22 @@ static void init_ipi(void)
 	vm_free(vm);
 }
 
-/* The same without a guest that sends it: an INIT that userspace restores. */
-static void init_latched(void)
+/* An INIT that userspace restores. */
+static void latch_init(struct vcpu *vcpu)
 {
 	struct kvm_vcpu_events events = { 0 };
+
+	REQUIRE(!ioctl(vcpu->fd, KVM_GET_VCPU_EVENTS, &events), "KVM_GET_VCPU_EVENTS: %s",
+		strerror(errno));
+	events.flags = KVM_VCPUEVENT_VALID_SMM;
+	events.smi.latched_init = 1;
+	REQUIRE(!ioctl(vcpu->fd, KVM_SET_VCPU_EVENTS, &events), "KVM_SET_VCPU_EVENTS: %s",
+		strerror(errno));
+}
+
+/* The same without a guest that sends it. */
+static void init_latched(void)
+{
 	struct vm *vm;
 	struct vcpu *vcpu;
 
@@ -189,12 +201,7 @@ static void init_latched(void)
 	vm = vm_new();
 	vm_irqchip(vm);
 	vcpu = active_vcpu(vm, 0);
-	REQUIRE(!ioctl(vcpu->fd, KVM_GET_VCPU_EVENTS, &events), "KVM_GET_VCPU_EVENTS: %s",
-		strerror(errno));
-	events.flags = KVM_VCPUEVENT_VALID_SMM;
-	events.smi.latched_init = 1;
-	REQUIRE(!ioctl(vcpu->fd, KVM_SET_VCPU_EVENTS, &events), "KVM_SET_VCPU_EVENTS: %s",
-		strerror(errno));
+	latch_init(vcpu);
 	mp_state(vcpu);
 	CHECK(sregs_get(vcpu).cs.base == 0xffff0000, "there was no INIT");
 	check_after_init(vcpu);
@@ -235,12 +242,12 @@ static void smm(void)
 	vm_free(vm);
 }
 
-/* The same while L2 is active: it goes on with what SMM left, then exits as ever. */
+/* While L2 is active: it tells what it has, and is interrupted then. */
 enum { HOST_VALUE = 0x01223344, L2_VALUE = 0x02334455 };
 
 static struct vmx *vmx;
 
-static void l2_around_smi(uint64_t unused)
+static void l2_interrupted(uint64_t unused)
 {
 	(void)unused;
 	wrmsr(MSR_PKRS, L2_VALUE);
@@ -248,18 +255,61 @@ static void l2_around_smi(uint64_t unused)
 	guest_sync(rdmsr(MSR_PKRS) | (read_cr4() & CR4_PKS) << 32);
 }
 
-static void l1_around_smi(uint64_t controls)
+static void l1_interrupted(uint64_t controls)
 {
 	write_cr4(read_cr4() | CR4_PKS);
 	vmx_start(vmx);
 	vmx_load_controls(controls);
 	vmwrite(VMCS_GUEST_PKRS, PKRS_VALUE);
 	vmwrite(VMCS_HOST_PKRS, HOST_VALUE);
-	guest_sync(vmx_run(vmx, l2_around_smi, 0));
+	guest_sync(vmx_run(vmx, l2_interrupted, 0));
 	guest_sync(rdmsr(MSR_PKRS));
 	guest_sync(vmread(VMCS_GUEST_PKRS));
 }
 
+static struct vcpu *vcpu_in_l2(struct vm *vm, unsigned int controls)
+{
+	struct vcpu *vcpu;
+
+	vmx = vmx_new(vm, true);
+	vcpu = vcpu_new(vm, PKS_ON, l1_interrupted, controls);
+	vcpu_sync(vcpu);
+	vcpu_complete(vcpu);
+	ktap_note("E %u X %u", controls & 1, controls >> 1);
+	return vcpu;
+}
+
+/* INIT is a VM exit. */
+static void init_in_l2_of(unsigned int controls)
+{
+	struct vm *vm = vm_new();
+	struct vcpu *vcpu;
+	uint64_t got;
+
+	vm_irqchip(vm);
+	vcpu = vcpu_in_l2(vm, controls);
+	latch_init(vcpu);
+	got = vcpu_sync(vcpu);
+	CHECK(got == EXIT_INIT, "L2's exit is %#lx", got);
+	got = vcpu_sync(vcpu);
+	CHECK(got == (controls & 2 ? HOST_VALUE : L2_VALUE), "L1 goes on with %#lx", got);
+	got = vcpu_sync(vcpu);
+	CHECK(got == L2_VALUE, "vmcs12 has %#lx", got);
+	vcpu_free(vcpu);
+	vm_free(vm);
+}
+
+static void init_in_l2(void)
+{
+	unsigned int controls;
+
+	need_pks();
+	need_nested();
+	for (controls = 0; controls < 4; controls++)
+		init_in_l2_of(controls);
+}
+
+/* SMM is none: L2 goes on with what SMM left, then exits as ever. */
 static void smm_in_l2_of(unsigned int controls)
 {
 	struct vm *vm = vm_new();
@@ -272,11 +322,7 @@ static void smm_in_l2_of(unsigned int controls)
 	low = low_memory(vm, true);
 	memcpy(low + SMI_CODE, tell, sizeof(tell));
 	memcpy(low + SMI_CODE + sizeof(tell), change_and_resume, sizeof(change_and_resume));
-	vmx = vmx_new(vm, true);
-	vcpu = vcpu_new(vm, PKS_ON, l1_around_smi, controls);
-	vcpu_sync(vcpu);
-	vcpu_complete(vcpu);
-	ktap_note("E %u X %u", controls & 1, controls >> 1);
+	vcpu = vcpu_in_l2(vm, controls);
 
 	REQUIRE(!ioctl(vcpu->fd, KVM_SMI), "KVM_SMI: %s", strerror(errno));
 	value = real_out(vcpu);
@@ -313,6 +359,7 @@ static const struct test tests[] = {
 	{ "kvm.reset.created", "KVM-9", created, NULL },
 	{ "kvm.reset.init_ipi", "KVM-9, PKS-12", init_ipi, NULL },
 	{ "kvm.reset.init_latched", "KVM-9, PKS-12", init_latched, NULL },
+	{ "kvm.reset.init_in_l2", "KVM-9, KVM-18", init_in_l2, NULL },
 	{ "kvm.reset.smm", "KVM-9, PKS-12", smm, NULL },
 	{ "kvm.reset.smm_in_l2", "KVM-9, PKS-12", smm_in_l2, NULL },
 };

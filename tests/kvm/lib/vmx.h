@@ -39,7 +39,7 @@
 #define VMCS_PROC_CTLS2		0x401e
 #define VMCS_ERROR		0x4400
 
-enum { EXIT_VMCALL = 18, EXIT_RDMSR = 31, EXIT_WRMSR = 32, EXIT_BAD_GUEST = 33 };
+enum { EXIT_INIT = 3, EXIT_VMCALL = 18, EXIT_RDMSR = 31, EXIT_WRMSR = 32, EXIT_BAD_GUEST = 33 };
 enum { VMFAIL_BAD_CONTROL = 7, VMFAIL_BAD_HOST = 8 };
 /* No VM-instruction error, which are small: there is no VMCS that would hold one. */
 enum { VMFAIL_INVALID = 1 << 16 };
