@@ -145,7 +145,10 @@ static void back_nested_first(void)
 	back_in_order(nested_first);
 }
 
-/* CPUID once more, last of all: L2 has PKS iff L1 has it then (KVM-4). */
+/*
+ * CPUID once more, last of all: L2 has PKS iff L1 has it then (KVM-4). Not with
+ * EPT of L1: that way stock KVM, too, loses the MMU of L2, which hangs.
+ */
 static void l2_tries(uint64_t unused)
 {
 	uint64_t value = 0;
