@@ -114,18 +114,25 @@ int vcpu_restore(struct vcpu *vcpu, struct state *s, enum step step)
 	}
 }
 
-struct vcpu *vcpu_move(struct vcpu *from, const enum step order[STEPS], uint16_t *nested)
+struct vcpu *vcpu_twin(const struct vcpu *from)
 {
-	struct vm *old = from->vm;
-	struct vcpu *to = vcpu_bare(vm_twin(old), 0);
-	struct state *state = malloc(sizeof(*state));
-	int i;
+	struct vcpu *to = vcpu_bare(vm_twin(from->vm), 0);
 
-	vcpu_save(from, state);
 	to->cpu = from->cpu;
 	to->start = from->start;
 	to->stack = from->stack;
 	to->hyperv = from->hyperv;
+	return to;
+}
+
+struct vcpu *vcpu_move(struct vcpu *from, const enum step order[STEPS], uint16_t *nested)
+{
+	struct vm *old = from->vm;
+	struct vcpu *to = vcpu_twin(from);
+	struct state *state = malloc(sizeof(*state));
+	int i;
+
+	vcpu_save(from, state);
 	for (i = 0; i < STEPS; i++)
 		REQUIRE(!vcpu_restore(to, state, order[i]), "step %d of restoring, %d: %s", i,
 			order[i], strerror(errno));

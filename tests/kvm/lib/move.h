@@ -28,6 +28,8 @@ extern const enum step msrs_first[STEPS], nested_first[STEPS];
 void vcpu_save(struct vcpu *vcpu, struct state *state);
 /* Returns what the ioctl() of that step returned. */
 int vcpu_restore(struct vcpu *vcpu, struct state *state, enum step step);
+/* A vCPU in a new VM with the same memory, that may go on as FROM once it is restored. */
+struct vcpu *vcpu_twin(const struct vcpu *from);
 /*
  * The vCPU goes on in a new VM with the same memory; the old one goes. Returns
  * the flags of its nested state if they are asked for.

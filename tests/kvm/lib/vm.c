@@ -17,14 +17,20 @@
 /* Of the linker: the program's image. */
 extern char __executable_start[], _end[];
 
+static int dev = -1;
+
 int kvm_dev(void)
 {
-	static int fd = -1;
+	if (dev < 0)
+		dev = open("/dev/kvm", O_RDWR | O_CLOEXEC);
+	REQUIRE(dev >= 0, "/dev/kvm: %s", strerror(errno));
+	return dev;
+}
 
-	if (fd < 0)
-		fd = open("/dev/kvm", O_RDWR | O_CLOEXEC);
-	REQUIRE(fd >= 0, "/dev/kvm: %s", strerror(errno));
-	return fd;
+void kvm_leave(void)
+{
+	close(dev);
+	dev = -1;
 }
 
 struct kvm_cpuid2 *kvm_cpuid(void)
@@ -222,9 +228,15 @@ struct vm *vm_twin(struct vm *vm)
 	return twin;
 }
 
-void vm_free(struct vm *vm)
+void vm_leave(struct vm *vm)
 {
 	close(vm->fd);
+	vm->fd = -1;
+}
+
+void vm_free(struct vm *vm)
+{
+	vm_leave(vm);
 	if (vm->room)
 		munmap(vm->room, RAM_SIZE + BIG_SIZE);
 	free(vm);

@@ -49,6 +49,7 @@ enum { PKS_OFF, PKS_ON };
 
 /* /dev/kvm */
 int kvm_dev(void);
+void kvm_leave(void);				/* until it is asked for again */
 struct kvm_cpuid2 *kvm_cpuid(void);		/* what KVM supports */
 struct kvm_cpuid_entry2 *cpuid_leaf(struct kvm_cpuid2 *cpuid, uint32_t leaf, uint32_t index);
 bool kvm_has_pks(void);
@@ -63,6 +64,8 @@ struct vm *vm_new(void);
 /* Another VM, that takes over the memory, page tables included. */
 struct vm *vm_twin(struct vm *vm);
 void vm_free(struct vm *vm);
+/* To exchange KVM's modules: of such a VM only vm_twin() and vm_free() may be asked. */
+void vm_leave(struct vm *vm);
 void vm_irqchip(struct vm *vm);
 /* Denies IA32_PKRS: KVM_MSR_FILTER_READ, _WRITE, both or none. */
 void vm_filter(struct vm *vm, uint32_t deny);
