@@ -2,7 +2,7 @@
 /*
  * A vCPU that runs a hypervisor goes from the kernel's own KVM to ours, and back
  * (KVM-23). The guest stays in this process while the modules are exchanged:
- * the kernel's own are here as stock.kvm.ko and stock.kvm-intel.ko.
+ * the kernel's own are here as kvm.ko and kvm-intel.ko.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -14,13 +14,12 @@
 #include "vmx.h"
 
 #define OURS	"/job/"
-#define STOCK	"stock."
+#define STOCK	"./"
 
 /* Of L1, vmcs12's fields. */
 enum { L1 = 0x00010203, GUEST = 0x00112233, HOST = 0x01223344 };
 
-/* Where vmcs12 has the two fields; a kernel without PKS leaves there what L1 does. */
-enum { VMCS12_FIRST = 728, VMCS12_SECOND = 736 };
+/* A kernel without PKS leaves in vmcs12 what L1 has there. */
 #define GARBAGE 0xfeedfacecafebeefull
 
 /* One vCPU each: exchanging the modules takes longer than all the rest. */

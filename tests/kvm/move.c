@@ -14,9 +14,6 @@
 /* Distinct, none denies OWN_KEY: of L1, vmcs12's fields, L2. */
 enum { L1 = 0x00010203, GUEST = 0x00112233, HOST = 0x01223344, L2 = 0x02334455 };
 
-/* Where vmcs12 has the two fields (KVM-22). */
-enum { VMCS12_FIRST = 728, VMCS12_SECOND = 736 };
-
 /* Times are uneven, to meet every place. */
 enum { MOVES = 50, NANOSECONDS = 300000, UNEVEN = 7919 };
 

@@ -279,22 +279,29 @@ static struct vcpu *vcpu_in_l2(struct vm *vm, unsigned int controls)
 	return vcpu;
 }
 
+/* L2 exits, having LAST in PKRS. */
+static void check_exit(struct vcpu *vcpu, unsigned int controls, uint64_t exit, uint64_t last)
+{
+	uint64_t got;
+
+	got = vcpu_sync(vcpu);
+	CHECK(got == exit, "L2's exit is %#lx", got);
+	got = vcpu_sync(vcpu);
+	CHECK(got == (controls & 2 ? HOST_VALUE : last), "L1 goes on with %#lx", got);
+	got = vcpu_sync(vcpu);
+	CHECK(got == last, "vmcs12 has %#lx", got);
+}
+
 /* INIT is a VM exit. */
 static void init_in_l2_of(unsigned int controls)
 {
 	struct vm *vm = vm_new();
 	struct vcpu *vcpu;
-	uint64_t got;
 
 	vm_irqchip(vm);
 	vcpu = vcpu_in_l2(vm, controls);
 	latch_init(vcpu);
-	got = vcpu_sync(vcpu);
-	CHECK(got == EXIT_INIT, "L2's exit is %#lx", got);
-	got = vcpu_sync(vcpu);
-	CHECK(got == (controls & 2 ? HOST_VALUE : L2_VALUE), "L1 goes on with %#lx", got);
-	got = vcpu_sync(vcpu);
-	CHECK(got == L2_VALUE, "vmcs12 has %#lx", got);
+	check_exit(vcpu, controls, EXIT_INIT, L2_VALUE);
 	vcpu_free(vcpu);
 	vm_free(vm);
 }
@@ -333,12 +340,7 @@ static void smm_in_l2_of(unsigned int controls)
 	CHECK((uint32_t)got == SMM_VALUE, "after RSM L2 reads %#x", (uint32_t)got);
 	CHECK(got >> 32, "after RSM CR4.PKS is clear");
 	CHECK(pkrs_get(vcpu) == SMM_VALUE, "after RSM the host reads %#lx", pkrs_get(vcpu));
-	got = vcpu_sync(vcpu);
-	CHECK(got == EXIT_VMCALL, "L2's exit is %#lx", got);
-	got = vcpu_sync(vcpu);
-	CHECK(got == (controls & 2 ? HOST_VALUE : SMM_VALUE), "L1 goes on with %#lx", got);
-	got = vcpu_sync(vcpu);
-	CHECK(got == SMM_VALUE, "vmcs12 has %#lx", got);
+	check_exit(vcpu, controls, EXIT_VMCALL, SMM_VALUE);
 	vcpu_free(vcpu);
 	vm_free(vm);
 }

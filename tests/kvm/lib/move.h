@@ -25,6 +25,9 @@ struct state {
 /* KVM_SET_MSRS before KVM_SET_NESTED_STATE, and after it. */
 extern const enum step msrs_first[STEPS], nested_first[STEPS];
 
+/* Where vmcs12, and so a saved one, has the two fields of PKRS (KVM-22). */
+enum { VMCS12_FIRST = 728, VMCS12_SECOND = 736 };
+
 void vcpu_save(struct vcpu *vcpu, struct state *state);
 /* Returns what the ioctl() of that step returned. */
 int vcpu_restore(struct vcpu *vcpu, struct state *state, enum step step);
