@@ -2,9 +2,10 @@
 /*
  * Runs a multiboot ELF in stock QEMU and judges its end:
  *
- *   guest [--accel kvm|tcg] [--cpu LIST] [--stats] [--limit S] [--max-output MIB]
- *         [--l1 INITRD] FILE [-- ARGS]
+ *   guest [--accel kvm|tcg] [--cpu LIST] [--qemu WORD]... [--stats] [--limit S]
+ *         [--max-output MIB] [--l1 INITRD] FILE [-- ARGS]
  *
+ * Each WORD goes to the end of QEMU's command line, as it is.
  * With --l1 FILE is a Linux, whose command line ARGS is: an L1 that lab/init.c
  * runs on, with COM2 as its console. What that says goes to our stderr.
  *
@@ -25,9 +26,11 @@
 #define OTHER_MAX	((size_t)16 << 20)	/* of what is not the guest's */
 #define STATS		"/sys/kernel/debug/kvm"
 #define L1_MB		"640"
+#define MAX_WORDS	256			/* of --qemu */
 #define STREAMS		4			/* COM1, port 0xf4, QEMU's own, COM2 */
 
 static int end_byte = -1, kvm_failed;
+static char qemu_said[512];		/* last */
 static struct console l1 = { .name = "L1" };
 
 static int port_bytes(const char *data, size_t n)
@@ -42,6 +45,7 @@ static int port_bytes(const char *data, size_t n)
 static int qemu_line(const char *line)
 {
 	fprintf(stderr, "%s\n", line);
+	snprintf(qemu_said, sizeof(qemu_said), "%s", line);
 	if (strstr(line, "KVM: entry failed") || strstr(line, "KVM internal error") ||
 	    strstr(line, "kvm run failed")) {
 		if (!kvm_failed)
@@ -95,6 +99,7 @@ static void read_stats(FILE *out)
 
 struct options {
 	const char *accel, *cpu, *limit, *max, *file, *initrd;
+	char *words[MAX_WORDS + 1];	/* of QEMU, at the end */
 	int stats;
 	char args[4096];
 };
@@ -128,20 +133,21 @@ static int judge(enum why why, int status, const struct options *o)
 		say("the guest was reset before its end: a triple fault, or it asked for it");
 		return FAIL;
 	}
-	say("QEMU failed (%s %d)", WIFSIGNALED(status) ? "signal" : "exit status",
-	    WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
+	say("QEMU failed (%s %d): %s", WIFSIGNALED(status) ? "signal" : "exit status",
+	    WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status), qemu_said);
 	return LAB;
 }
 
 static int usage(void)
 {
-	say("usage: guest [--accel kvm|tcg] [--cpu LIST] [--stats] [--limit S] [--max-output MIB] [--l1 INITRD] FILE [-- ARGS]");
+	say("usage: guest [--accel kvm|tcg] [--cpu LIST] [--qemu WORD]... [--stats] [--limit S] "
+	    "[--max-output MIB] [--l1 INITRD] FILE [-- ARGS]");
 	return LAB;
 }
 
 static int parse(struct options *o, int argc, char **argv)
 {
-	int i;
+	int i, n = 0;
 
 	for (i = 1; i < argc && !strncmp(argv[i], "--", 2); i++) {
 		if (!strcmp(argv[i], "--stats"))
@@ -152,6 +158,8 @@ static int parse(struct options *o, int argc, char **argv)
 			o->accel = argv[++i];
 		else if (!strcmp(argv[i], "--cpu"))
 			o->cpu = argv[++i];
+		else if (!strcmp(argv[i], "--qemu") && n < MAX_WORDS)
+			o->words[n++] = argv[++i];
 		else if (!strcmp(argv[i], "--limit"))
 			o->limit = argv[++i];
 		else if (!strcmp(argv[i], "--max-output"))
@@ -178,34 +186,54 @@ static int parse(struct options *o, int argc, char **argv)
 	return 0;
 }
 
-static void start_qemu(const struct options *o, struct stream *s)
+static char **append(char **to, char *const *words)
 {
-	int kvm = !strcmp(o->accel, "kvm"), pipes[STREAMS][2], i;
-	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
-	char cpu[1024], accel[32];
-	char *argv[] = {
-		"qemu-system-x86_64", "-accel", accel, "-cpu", cpu, "-machine", "pc",
+	while (*words)
+		*to++ = *words++;
+	return to;
+}
+
+static int start_qemu(const struct options *o, struct stream *s)
+{
+	int pipes[STREAMS][2], null, file, i;
+	char cpu[1024], *argv[MAX_WORDS + 64] = { NULL }, **end;
+	char *common[] = {
+		"qemu-system-x86_64", "-accel", (char *)o->accel, "-cpu", cpu, "-machine", "pc",
 		"-nodefaults", "-display", "none", "-no-reboot",
 		"-chardev", "file,id=com1,path=/dev/fd/3", "-serial", "chardev:com1",
 		"-chardev", "file,id=end,path=/dev/fd/4",
 		"-device", "isa-serial,iobase=0xf4,irq=5,chardev=end",
-		"-kernel", (char *)o->file, "-append", (char *)o->args,
-		/* The last option that a multiboot guest gets. */
-		o->initrd ? "-initrd" : NULL, (char *)o->initrd, "-m", L1_MB,
+		/* QEMU puts this name before a guest's arguments: it must be one word. */
+		"-kernel", "/dev/fd/6", "-append", (char *)o->args, NULL
+	};
+	char *for_l1[] = {
+		"-initrd", (char *)o->initrd, "-m", L1_MB,
 		"-chardev", "file,id=com2,path=/dev/fd/5", "-serial", "chardev:com2", NULL
 	};
 
-	snprintf(accel, sizeof(accel), "%s", o->accel);
-	snprintf(cpu, sizeof(cpu), "%s%s%s", kvm ? "host" : "max", *o->cpu ? "," : "", o->cpu);
+	snprintf(cpu, sizeof(cpu), "%s%s%s", strcmp(o->accel, "kvm") ? "max" : "host",
+		 *o->cpu ? "," : "", o->cpu);
+	end = append(argv, common);
+	if (o->initrd)
+		end = append(end, for_l1);
+	append(end, o->words);
+	null = open("/dev/null", O_RDWR | O_CLOEXEC);
 	for (i = 0; i < STREAMS; i++) {
 		open_pipe(pipes[i]);
 		s[i].from = pipes[i][0];
 	}
+	file = open(o->file, O_RDONLY | O_CLOEXEC);
+	if (file < 0) {
+		say("cannot read %s: %s", o->file, strerror(errno));
+		return LAB;
+	}
 	start_child(argv, (int[]){ null, pipes[2][1], pipes[2][1], pipes[0][1], pipes[1][1],
-			       pipes[3][1] }, 6);
+			       pipes[3][1], file }, 7);
 	for (i = 0; i < STREAMS; i++)
 		close(pipes[i][1]);
+	close(file);
 	close(null);
+	return 0;
 }
 
 int main(int argc, char **argv)
@@ -229,7 +257,8 @@ int main(int argc, char **argv)
 	if (!strcmp(o.accel, "kvm"))
 		sched_setscheduler(0, SCHED_FIFO | SCHED_RESET_ON_FORK, &rt);
 	s[0].max = strtoull(o.max, NULL, 10) << 20;
-	start_qemu(&o, s);
+	if (start_qemu(&o, s))
+		return LAB;
 	why = pump(s, STREAMS, now() + atof(o.limit));
 	if (o.stats && end_byte >= 0) {
 		out = open_memstream(&stats, &size);

@@ -102,10 +102,29 @@ static char *read_all(const char *name, size_t *size)
 	return text;
 }
 
+/* Tell why, in the kernel's words: @log has what it said since. */
+static void refused(const char *module, int log)
+{
+	char record[2048], *text;
+	ssize_t n;
+
+	fprintf(stderr, "\nlab: %s of %s refused to load: %s", module, level(), strerror(errno));
+	/* "priority,number,time,flags;text\n more\n" */
+	while ((n = read(log, record, sizeof(record) - 1)) > 0) {
+		record[n] = 0;
+		text = strchr(record, ';');
+		if (text)
+			fprintf(stderr, "; %.*s", (int)strcspn(text + 1, "\n"), text + 1);
+	}
+	fprintf(stderr, "\n");
+	finish(LAB);
+}
+
 static void load_modules(void)
 {
 	static const char *const names[] = { "irqbypass", "kvm", "kvm-intel" };
-	char path[64], why[128];
+	int log = open("/dev/kmsg", O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	char path[64], params[64];
 	unsigned int i;
 	int fd;
 
@@ -114,13 +133,13 @@ static void load_modules(void)
 		fd = open(path, O_RDONLY | O_CLOEXEC);
 		if (fd < 0)
 			continue;
-		snprintf(path, sizeof(path), "/job/%s.params", names[i]);
-		if (syscall(SYS_finit_module, fd, read_all(path, NULL), 0)) {
-			snprintf(why, sizeof(why), "load %s.ko", names[i]);
-			lab_error(why);
-		}
+		snprintf(params, sizeof(params), "/job/%s.params", names[i]);
+		lseek(log, 0, SEEK_END);
+		if (syscall(SYS_finit_module, fd, read_all(params, NULL), 0))
+			refused(names[i], log);
 		close(fd);
 	}
+	close(log);
 }
 
 static char **read_argv(void)

@@ -35,7 +35,7 @@ digest() {
 
 # need_space MB FOLDER: refuse before a long step what would fail in its middle.
 need_space() {
-	mkdir -p "$2" 2>/dev/null || die "cannot write to $2: free some space or set XDG_CACHE_HOME to a folder on another disk"
+	workplace
 	_free=$(df -Pm "$2" | awk 'NR == 2 { print $4 }')
 	[ "$_free" -ge "$1" ] ||
 		die "$2 has $_free MB free and this step needs $1 MB: free some space or set XDG_CACHE_HOME to a folder on another disk"
@@ -105,7 +105,13 @@ step() {
 # there, which goes now.
 workplace() {
 	[ "${_workplace:-}" != $$ ] || return 0
-	mkdir -p "$CACHE/tmp" 2>/dev/null || die "cannot write to $CACHE: free some space or set XDG_CACHE_HOME to a folder on another disk"
+	_why=$( (mkdir -p "$CACHE/tmp" && : >"$CACHE/tmp/$$.lock") 2>&1) || {
+		_why=${_why##*: }
+		case $_why in
+		*space* | *quota*) die "cannot write to $CACHE: $_why: free some space or set XDG_CACHE_HOME to a folder on another disk" ;;
+		*) die "cannot write to $CACHE: $_why: set XDG_CACHE_HOME to a folder that you can write to" ;;
+		esac
+	}
 	exec 8>"$CACHE/tmp/$$.lock"
 	flock 8
 	_workplace=$$
@@ -115,6 +121,16 @@ workplace() {
 	trap 'rm -rf "$CACHE/tmp/$$".*' EXIT
 	trap 'exit 130' INT
 	trap 'exit 143' TERM HUP
+}
+
+# own_out: refuse, before a long step, an out/ in which results of another user
+# would stay.
+own_out() {
+	[ -e "$OUT" ] || [ -w "$TOP" ] || die "$TOP is not writable for you: use a clone of your own"
+	[ -e "$OUT" ] || return 0
+	_f=$(find "$OUT" ! -type l ! -writable -print -quit 2>/dev/null || true)
+	[ -z "$_f" ] ||
+		die "$_f is not writable for you, it belongs to $(stat -c %U "$_f"): have $OUT removed, or use a clone of your own"
 }
 
 # lock NAME: one build of a thing at a time; the lock goes with the process.

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * The smallest guests, written without any of guests/: what END does is said at
- * assembly, by one of BYTE=n, WIDE=n, HANG, TRIPLE, FLOOD.
+ * assembly, by one of BYTE=n, WIDE=n, CPUS=n, ARGS, HANG, TRIPLE, FLOOD.
  */
 	.code32
 	.text
 	.globl _start
 	.long	0x1badb002, 0, -0x1badb002
 _start:
+	movl	16(%ebx), %edi		/* the command line */
 	movw	$0x3f8, %dx
 	movl	$text, %esi
 1:	lodsb
@@ -24,6 +25,23 @@ _start:
 #ifdef BYTE
 	movb	$BYTE, %al
 	outb	%al, $0xf4
+#endif
+#ifdef CPUS				/* as many processors as CPUID tells? */
+	movl	$1, %eax
+	cpuid
+	shrl	$16, %ebx
+	subb	$CPUS, %bl
+	movb	%bl, %al
+	outb	%al, $0xf4
+#endif
+#ifdef ARGS				/* print the command line */
+	movl	%edi, %esi
+5:	lodsb
+	testb	%al, %al
+	jz	6f
+	outb	%al, %dx
+	jmp	5b
+6:	outb	%al, $0xf4
 #endif
 #ifdef WIDE
 	movl	$WIDE, %eax
