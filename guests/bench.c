@@ -195,7 +195,7 @@ void guest_main(void)
 
 	for (unsigned int i = 0; i < ARRAY_SIZE(names); i++)
 		n += chosen[i] = arg_flag(names[i]);
-	args_done("scale, windows, nested and machine=tcg|bare|kvm");
+	args_done("la57, scale, windows, nested and machine=tcg|bare|kvm");
 	ktap_plan(n ? n : ARRAY_SIZE(names));
 	cpu_baseline();
 	for (unsigned int i = 0; i < ARRAY_SIZE(names); i++)

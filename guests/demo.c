@@ -138,7 +138,7 @@ void guest_main(void)
 	u64 writes = arg_number("writes", 0);
 	bool pks = cpu_has_pks();
 
-	args_done("writes=N and machine=tcg|bare|kvm");
+	args_done("la57, writes=N and machine=tcg|bare|kvm");
 	ktap_plan(ARRAY_SIZE(steps));
 	cpu_baseline();
 	content = page_alloc();

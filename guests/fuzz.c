@@ -81,7 +81,7 @@ static void set_exit_lists(struct vm *vm)
 
 static void set_cr4(struct vm *vm)
 {
-	u64 cr4 = CR4_PAE | CR4_VMXE;
+	u64 cr4 = cr4_base() | CR4_VMXE;
 
 	vm->guest_pks = rnd(4);
 	vm->host_pks = rnd(4);
@@ -328,7 +328,7 @@ void guest_main(void)
 
 	for (unsigned int i = 0; i < ARRAY_SIZE(numbers); i++)
 		arg_number(numbers[i], 0);
-	args_done("seed=, count=, from=, to=, trace= and machine=bare|kvm");
+	args_done("la57, seed=, count=, from=, to=, trace= and machine=bare|kvm");
 	cpu_baseline();
 	map(VAULT, (u64)page_alloc() | PTE_P | PTE_W | PTE_KEY(VAULT_KEY), 1);
 	ktap_plan(1);

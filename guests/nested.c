@@ -84,7 +84,7 @@ void guest_main(void)
 
 	if (arg_value("only"))
 		ktap_only = arg_value("only");
-	args_done("hidden, only=TEST and machine=bare|kvm");
+	args_done("hidden, la57, only=TEST and machine=bare|kvm");
 	cpu_baseline();
 	lack = missing(hidden);
 	map(VAULT, (u64)page_alloc() | PTE_P | PTE_W | PTE_KEY(VAULT_KEY), 1);

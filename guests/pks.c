@@ -59,7 +59,7 @@ void guest_main(void)
 
 	if (arg_value("only"))
 		ktap_only = arg_value("only");
-	args_done("hidden, only=TEST and machine=tcg|bare|kvm");
+	args_done("hidden, la57, only=TEST and machine=tcg|bare|kvm");
 	if (cpu_has_pks())
 		reset_pkrs = rdmsr(MSR_PKRS);
 	cpu_baseline();

@@ -17,13 +17,14 @@ static u64 target_size;
 static u64 page_va;
 static u64 arg;
 static u64 *leaf, *upper;
+static u64 reserved;		/* the first address with more bits than MAXPHYADDR */
 static u32 now;			/* the registers' state, as in set_regs() */
 static bool now_known;
 
 /* Slots 1 to 3 of the root hold a 4 KiB, a 2 MiB and a 1 GiB leaf. */
 static void map_page(int level)
 {
-	page_va = (u64)level << 39;
+	page_va = ROOT_ENTRY(level);
 	leaf = map(page_va, PTE_P, level);
 	upper = entry(page_va, level + 1);
 }
@@ -45,6 +46,7 @@ void arm(const struct kind *k, int level)
 	cpu_baseline();
 	load_own_tables();
 	map_page(level);
+	reserved = 1ull << (cpuid(0x80000008, 0).a & 0xff);
 	if (k->implicit != EXPLICIT) {
 		implicit = implicit_arm(k->implicit, page_va, phys(0));
 		target = page_va + implicit.first;
@@ -77,7 +79,7 @@ void set_regs(u32 regs)
 	const u32 pkru_bits = REG_PKRU_AD | REG_PKRU_WD;
 	const u32 pkrs_bits = REG_PKRS_AD | REG_PKRS_WD;
 	u32 changed = now_known ? regs ^ now : ~0u;
-	u64 cr4 = CR4_PAE | (regs & REG_SMEP ? CR4_SMEP : 0) |
+	u64 cr4 = cr4_base() | (regs & REG_SMEP ? CR4_SMEP : 0) |
 		  (regs & REG_SMAP ? CR4_SMAP : 0) |
 		  (regs & REG_PKE ? CR4_PKE : 0) | (regs & REG_PKS ? CR4_PKS : 0);
 	bool cr4_stale = changed & cr4_bits;
@@ -109,6 +111,7 @@ static void set_page(u32 page)
 	*leaf = (*leaf & PTE_PS) |
 		(page & (PAGE_P | PAGE_W | PAGE_U)) |
 		(page & PAGE_NX ? PTE_NX : 0) |
+		(page & PAGE_RESERVED ? reserved : 0) |
 		PTE_KEY(page & PAGE_KEY ? KEY : OTHER_KEY);
 	if (page & PAGE_UPPER_U)
 		*upper |= PTE_U;

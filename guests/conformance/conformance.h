@@ -25,6 +25,7 @@ enum {
 	PAGE_P = 1, PAGE_W = 2, PAGE_U = 4, PAGE_NX = 8, PAGE_KEY = 16,
 	PAGE_UPPER_U = 32,
 	PAGES = 64,
+	PAGE_RESERVED = 64,	/* if reserved_pages */
 };
 
 enum {
@@ -34,7 +35,8 @@ enum {
 	REGS = 2048,
 };
 #define LEVELS 3
-#define CASES_PER_KIND (LEVELS * REGS * PAGES)
+
+extern bool reserved_pages;	/* the argument "reserved" */
 
 struct outcome {
 	bool fault;

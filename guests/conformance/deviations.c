@@ -18,6 +18,12 @@ static bool on_bochs(enum machine m, const struct kind *k)
 	return m == MACHINE_BARE || (m == MACHINE_KVM && !k->fep);
 }
 
+/* KVM with fewer physical bits for the guest than the processor has. */
+static bool on_narrow_kvm(enum machine m, const struct kind *k)
+{
+	return m == MACHINE_KVM && !k->fep && reserved_pages;
+}
+
 /* On every machine. It does not share what the processor under it does wrong. */
 static bool on_kvm_emulator(enum machine m, const struct kind *k)
 {
@@ -69,6 +75,25 @@ static void ac_lifts_implicit(const struct oracle_cpu *c, const struct oracle_pa
 		*v = oracle(c, p, ORACLE_READ, 0);
 }
 
+/* The processor finds nothing reserved, and writes; EPT stops it afterwards. */
+static void reserved_is_dirty(const struct oracle_cpu *c, const struct oracle_page *p,
+			      const struct kind *k, struct oracle_verdict *v)
+{
+	struct oracle_page seen = *p;
+
+	seen.reserved = false;
+	if (p->reserved)
+		v->dirty = oracle(c, &seen, k->access, k->cpl).dirty;
+}
+
+/* KVM looks again who is at fault, and takes the push for an explicit write. */
+static void push_looks_explicit(const struct oracle_cpu *c, const struct oracle_page *p,
+				const struct kind *k, struct oracle_verdict *v)
+{
+	if (k->implicit == IMPLICIT_PUSH && v->fault)
+		v->dirty = oracle(c, p, ORACLE_WRITE, 0).dirty;
+}
+
 /* In the order in which they apply: the first two ask the oracle anew. */
 static const struct deviation deviations[] = {
 	{ on_tcg, "EFLAGS.AC lifts SMAP from implicit accesses at CPL 0", ac_lifts_implicit },
@@ -78,6 +103,9 @@ static const struct deviation deviations[] = {
 	{ on_kvm_emulator, "the key is asked for the read of a read-modify-write only",
 	  rmw_reads_key_first },
 	{ on_bochs, "EFLAGS.AC lifts SMAP from implicit accesses at CPL 0", ac_lifts_implicit },
+	{ on_narrow_kvm, "a page beyond the guest's physical bits is dirty", reserved_is_dirty },
+	{ on_narrow_kvm, "KVM's own walk lets EFLAGS.AC lift SMAP from a push, and sets D",
+	  push_looks_explicit },
 };
 
 /* The last reason why V is not what the rules say, or NULL. */

@@ -115,13 +115,28 @@ void tables_init(void);
 /* CR0, CR4, EFER, PKRU, PKRS and EFLAGS.AC as the library starts a guest. */
 void cpu_baseline(void);
 
-/* mmu.c: levels are 1 for a 4 KiB leaf, 2 for 2 MiB, 3 for 1 GiB, 4 the root. */
+/*
+ * mmu.c: levels are 1 for a 4 KiB leaf, 2 for 2 MiB, 3 for 1 GiB. The root is of
+ * level 4; every guest takes the argument "la57", with which it is of level 5,
+ * and boot_pml4 the table of its first entry.
+ */
+extern int root_level;
+extern u64 boot_pml4[512], boot_pml5[512];
+#define ROOT_ENTRY(n) ((u64)(n) << (12 + 9 * (root_level - 1)))	/* its first address */
 #define RAM_FREE 0x2000000ull	/* physical: 32 MiB up to 64 MiB is the guest's */
 void *page_alloc(void);		/* one zeroed page */
 u64 *map(u64 va, u64 leaf, int level);	/* LEAF: address and flags; upper levels P W U */
 u64 *entry(u64 va, int level);	/* the entry of that level, already there */
 void own_key(int key);		/* give the library's own pages another key */
 void mmu_init(void);
+void mmu_five_levels(void);
+void use_root(u64 *root, u64 cr4);	/* start.S; CR4.LA57 may change */
+
+/* What CR4 has at least, VMXE aside. */
+static inline u64 cr4_base(void)
+{
+	return CR4_PAE | (root_level == 5 ? CR4_LA57 : 0);
+}
 
 /* Physical memory by its one-to-one mapping, page 0 included. */
 static inline void *phys(u64 pa)

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Page tables, four levels. */
+/* Page tables, of four levels or five. */
 #include "guest.h"
 
 #define POOL_PAGES 128
@@ -9,8 +9,9 @@
 static u8 pool[POOL_PAGES][PAGE_SIZE] __attribute__((aligned(4096)));
 static unsigned int pool_used;
 static u64 *user_leafs[3];
-extern u64 boot_pml4[512], boot_pd[512], user_code, user_stack;
+extern u64 boot_pd[512], user_code, user_stack;
 extern u8 user_start[], user_end[], user_exit[];
+int root_level = 4;
 
 void *page_alloc(void)
 {
@@ -26,9 +27,9 @@ static u64 *slot(u64 *table, u64 va, int level)
 
 u64 *map(u64 va, u64 leaf, int level)
 {
-	u64 *table = boot_pml4;
+	u64 *table = root_level == 5 ? boot_pml5 : boot_pml4;
 
-	for (int l = 4; l > level; l--) {
+	for (int l = root_level; l > level; l--) {
 		u64 *e = slot(table, va, l);
 
 		if (!*e)
@@ -42,9 +43,9 @@ u64 *map(u64 va, u64 leaf, int level)
 
 u64 *entry(u64 va, int level)
 {
-	u64 *table = boot_pml4;
+	u64 *table = root_level == 5 ? boot_pml5 : boot_pml4;
 
-	for (int l = 4; l > level; l--)
+	for (int l = root_level; l > level; l--)
 		table = phys(*slot(table, va, l) & PTE_ADDR);
 	return slot(table, va, level);
 }
@@ -73,4 +74,12 @@ void mmu_init(void)
 	user_code = USER_VA;
 	user_stack = USER_VA + 4 * PAGE_SIZE - 8;
 	*(u64 *)(stack + PAGE_SIZE - 8) = USER_VA + (user_exit - user_start);
+}
+
+void mmu_five_levels(void)
+{
+	if (!cpu_has_la57())
+		die("la57: this processor has no 5-level paging: leave the argument out, or --cpu -la57");
+	root_level = 5;
+	use_root(boot_pml5, cr4_base());
 }

@@ -31,6 +31,7 @@ _start:
 	jne	1b
 	movl	$(boot_pd + 0x27), boot_pdpt
 	movl	$(boot_pdpt + 0x27), boot_pml4
+	movl	$(boot_pml4 + 0x27), boot_pml5
 
 	mov	$CR4_PAE, %eax
 	mov	%eax, %cr4
@@ -59,14 +60,36 @@ start64:
 1:	hlt
 	jmp	1b
 
+	/* void use_root(u64 *root, u64 cr4): CR4.LA57 changes with paging off only. */
+	.globl use_root
+use_root:
+	ljmp	*use_root_pointer
+	.code32
+use_root32:
+	mov	%cr0, %eax
+	and	$~CR0_PG, %eax
+	mov	%eax, %cr0
+	mov	%esi, %cr4
+	mov	%edi, %cr3
+	or	$CR0_PG, %eax
+	mov	%eax, %cr0
+	ljmp	$SEL_CODE64, $1f
+	.code64
+1:	ret
+
 	.data
+use_root_pointer:
+	.long	use_root32
+	.word	SEL_CODE32
 gdt_pointer:
 	.word	GDT_ENTRIES * 8 - 1
 	.quad	gdt
 
 	.bss
 	.balign 4096
-	.globl boot_pml4, boot_pd
+	.globl boot_pml5, boot_pml4, boot_pd
+boot_pml5:
+	.skip	4096
 boot_pml4:
 	.skip	4096
 boot_pdpt:

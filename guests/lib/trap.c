@@ -132,7 +132,7 @@ void cpu_baseline(void)
 		wrpkru(0);
 	}
 	write_cr0(CR0_PG | CR0_WP | CR0_NE | CR0_ET | CR0_PE);
-	write_cr4(CR4_PAE | (read_cr4() & CR4_VMXE));
+	write_cr4(cr4_base() | (read_cr4() & CR4_VMXE));
 	wrmsr(MSR_EFER, EFER_LME | EFER_NXE);
 }
 
@@ -143,6 +143,8 @@ void lib_main(const u32 *info)
 	tables_init();
 	mmu_init();
 	args_init(info[0] & 4 ? phys(info[4]) : "");
+	if (arg_flag("la57"))
+		mmu_five_levels();
 	guest_main();
 	die("guest_main() came back: it has to end with ktap_exit()");
 }

@@ -14,6 +14,7 @@
 
 #define CR4_PSE		0x00000010
 #define CR4_PAE		0x00000020
+#define CR4_LA57	0x00001000
 #define CR4_VMXE	0x00002000
 #define CR4_OSFXSR	0x00000200
 #define CR4_OSXSAVE	0x00040000
@@ -231,6 +232,11 @@ static inline bool cpu_has_smep(void)
 static inline bool cpu_has_smap(void)
 {
 	return has_leaf7() && cpuid(7, 0).b & 1u << 20;
+}
+
+static inline bool cpu_has_la57(void)
+{
+	return has_leaf7() && cpuid(7, 0).c & 1u << 16;
 }
 
 static inline bool cpu_has_1g(void)

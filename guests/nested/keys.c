@@ -86,7 +86,7 @@ static void cr4_of_each_counts(void)
 
 	for (int i = 0; i < 8; i++) {
 		bool l1 = i & 1, l2 = i & 2;
-		u64 cr4 = CR4_PAE | CR4_VMXE;
+		u64 cr4 = cr4_base() | CR4_VMXE;
 
 		begin(l2_accesses_vault, &v, i & 4);
 		vmcs_write(GUEST_CR4, cr4 | (l2 ? CR4_PKS : 0));
@@ -96,6 +96,30 @@ static void cr4_of_each_counts(void)
 		check(read_cr4() == (cr4 | (l1 ? CR4_PKS : 0)));
 		access_vault();
 		expect_answers("L1", VAULT_AD, l1);
+	}
+}
+
+/* Either of L1 and L2 may have 5-level paging alone: each exit changes CR4.LA57. */
+static void la57_of_each_counts(void)
+{
+	struct pkrs_vmcs v = { true, true, VAULT_AD, VAULT_WD };
+	u64 other = cr4_base() ^ CR4_LA57, on = CR4_VMXE | CR4_PKS;
+
+	if (!cpu_has_la57())
+		return skip("5-level paging");
+	for (int ept = 0; ept < 2; ept++) {
+		begin(l2_accesses_vault, &v, ept);
+		vmcs_write(GUEST_CR4, other | on);
+		vmcs_write(GUEST_CR3, (u64)(other & CR4_LA57 ? boot_pml5 : boot_pml4));
+		for (int i = 0; i < 2; i++) {
+			expect_exit(&first, EXITED_VMCALL);
+			expect_answers("L2", VAULT_AD, true);
+			check(vmcs_read(GUEST_CR4) == (other | on));
+			check(read_cr4() == (cr4_base() | on));
+			access_vault();
+			expect_answers("L1", VAULT_WD, true);
+			l2_skip(VMCALL_LENGTH, false);
+		}
 	}
 }
 
@@ -254,7 +278,8 @@ static void key_change_between_entries(void)
 
 #define TEST(name) { "nested.keys." #name, name, 0 }
 const struct test key_tests[] = {
-	TEST(both_obey_their_own), TEST(cr4_of_each_counts), TEST(l2_changes_cr4),
+	TEST(both_obey_their_own), TEST(cr4_of_each_counts),
+	TEST(la57_of_each_counts), TEST(l2_changes_cr4),
 	TEST(l1_owns_cr4_bit), TEST(l1_selects_key_faults), TEST(retry_after_fault),
 	TEST(l1_injects_key_fault), TEST(wp_of_l2_counts),
 	TEST(key_change_between_entries),

@@ -8,7 +8,7 @@
 /* Below 4 GiB, for the modes that see no more. */
 #define VAULT 0x80000000ull
 #define VAULT_2M 0xc0000000ull
-#define VAULT_1G 0x8000000000ull
+#define VAULT_1G ROOT_ENTRY(1)
 #define KEY 5
 #define AD KEY_AD(KEY)
 #define WD KEY_WD(KEY)

@@ -116,9 +116,9 @@ static void push_needs_no_flush(void)
 	idt[VEC_PF].ist = 0;
 }
 
-/* PKS-11: what takes a flush, and MOV to CR4, which is one. */
+/* PKS-11: a change of CR4.PKS takes no flush, one of a key does. */
 
-static void cr4_toggle_flushes(void)
+static void cr4_toggle_counts_at_once(void)
 {
 	vault(SUPER, AD);
 	for (int i = 0; i < 3; i++) {
@@ -174,7 +174,7 @@ const struct test register_tests[] = {
 	{ "pks.rule10.user_mode_cannot_write", user_mode_cannot_write },
 	{ "pks.rule10.no_flush_needed", no_flush_needed },
 	{ "pks.rule10.push_needs_no_flush", push_needs_no_flush },
-	{ "pks.rule11.cr4_toggle_flushes", cr4_toggle_flushes, TCG_CR4 },
+	{ "pks.rule11.cr4_toggle_counts_at_once", cr4_toggle_counts_at_once, TCG_CR4 },
 	{ "pks.rule11.key_change_with_invlpg", key_change_with_invlpg },
 	{ "pks.rule12.zero_after_reset", zero_after_reset },
 	{ "pks.rule12.xrstor_keeps", xrstor_keeps },

@@ -104,7 +104,7 @@ static void user_page_without_pke(void)
 /* U/S=0 in one upper entry makes the address a supervisor-mode address. */
 static void upper_level_decides(void)
 {
-	for (int level = 2; level <= 4; level++) {
+	for (int level = 2; level <= root_level; level++) {
 		u64 *upper = entry(VAULT, level);
 
 		vault(USER, AD);
