@@ -10,6 +10,10 @@ set -eu
 TOP=$(cd "$(dirname "$0")/.." && pwd)
 CACHE=${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/kvm-pks
 OUT=$TOP/out
+# Counted up when what scripts/kernel and scripts/source put into the cache
+# changes, so that what an older one left there is not taken.
+# shellcheck disable=SC2034
+LAYOUT=1
 export LC_ALL=C
 
 # die SENTENCE: name what was wrong and what to do, and stop.
@@ -29,7 +33,7 @@ digest() {
 		[ -e "$_d" ] || die "there is no $_d to make a digest of"
 	done
 	for _d in "$@"; do
-		(cd "$(dirname "$_d")" && find "$(basename "$_d")" -type f | sort | xargs -r sha256sum)
+		(cd "$(dirname "$_d")" && find -H "$(basename "$_d")" -type f -print0 | sort -z | xargs -0 -r sha256sum)
 	done | sha256sum | cut -c1-16
 }
 
@@ -41,12 +45,16 @@ need_space() {
 		die "$2 has $_free MB free and this step needs $1 MB: free some space or set XDG_CACHE_HOME to a folder on another disk"
 }
 
+# has PACKAGE: whether it is installed.
+has() {
+	dpkg-query -W -f '${Status}' "$1" 2>/dev/null | grep -q '^install ok installed'
+}
+
 # need PACKAGE...: have Debian packages installed; only root can add them.
 need() {
 	_missing=
 	for _p in "$@"; do
-		dpkg-query -W -f '${Status}' "$_p" 2>/dev/null | grep -q '^install ok installed' ||
-			_missing="$_missing $_p"
+		has "$_p" || _missing="$_missing $_p"
 	done
 	[ -n "$_missing" ] || return 0
 	command -v apt-get >/dev/null || die "this machine has no apt-get: install these Debian packages' contents by hand:$_missing"
@@ -57,11 +65,21 @@ need() {
 		die "apt-get could not install$_missing: see the lines above; check the network and the machine's apt sources"
 }
 
+# offers PACKAGE: whether the machine's own apt has it, after a look at the
+# archive where it has no lists of it yet.
+offers() {
+	[ -z "$(apt-cache madison "$1" 2>/dev/null)" ] || return 0
+	[ -n "$(apt-cache madison base-files 2>/dev/null)" ] && return 1
+	[ "$(id -u)" = 0 ] || die "apt has no package lists: run apt-get update as root, then try again"
+	step "reading the machine's package lists" 10 apt-get update || true
+	[ -n "$(apt-cache madison "$1" 2>/dev/null)" ]
+}
+
 # know PACKAGE: have apt's lists name the package.
 know() {
-	[ -z "$(apt-cache madison "$1" 2>/dev/null)" ] || return 0
+	! offers "$1" || return 0
 	[ "$(id -u)" = 0 ] || die "apt does not know the package $1: run apt-get update as root, then try again"
-	step "reading the package lists" 10 apt-get update || true
+	step "reading the machine's package lists" 10 apt-get update || true
 	[ -n "$(apt-cache madison "$1" 2>/dev/null)" ] ||
 		die "apt does not know the package $1 even after apt-get update: check the network and the machine's apt sources"
 }
@@ -145,6 +163,26 @@ scratch() {
 	workplace
 	SCRATCH=$CACHE/tmp/$$.scratch
 	mkdir -p "$SCRATCH"
+}
+
+# default_series: the series of the release that this machine runs.
+default_series() {
+	case $(. /etc/os-release && echo "${ID:-}-${VERSION_ID:-}") in
+	debian-12) echo 6.1 ;;
+	debian-13) echo 6.12 ;;
+	*) echo 7.2 ;;
+	esac
+}
+
+# accepted SOURCE: whether the hooks are known to fit; says in a sentence on
+# stdout why not.
+accepted() {
+	if [ -x "$TOP/scripts/accept" ]; then
+		"$TOP/scripts/accept" "$1"
+	else
+		# Until there is a rule.
+		case ${1##*/} in source-6.12.*) grep -q "$(digest "$1/arch/x86/kvm" "$1/virt/kvm")" "$TOP/kvm/hooks/SOURCES" || { echo "its digest is not in kvm/hooks/SOURCES"; return 1; } ;; esac
+	fi
 }
 
 # publish FOLDER NAME: rename a finished folder to its place in the cache.
