@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The rules of Protection Keys for Supervisor pages as pure C.
+ * Protection Keys for Supervisor pages: which accesses a key forbids.
  *
- * No KVM type appears here, so that the kernel, the unit tests and a prover
- * compile the same lines. PKS-n names a rule of the processor.
+ * Nothing of KVM is needed here, so that a test or a prover can compile the
+ * same lines.
  */
 #ifndef __ARCH_X86_KVM_PKS_H
 #define __ARCH_X86_KVM_PKS_H
@@ -14,54 +14,41 @@
 #define PKS_AD	1u	/* access disable */
 #define PKS_WD	2u	/* write disable */
 
-/* Page-fault error code bits that an access can be described by. */
+/* Bits of a page fault's error code that describe the access. */
 #define PKS_PFEC_WRITE	(1u << 1)
 #define PKS_PFEC_USER	(1u << 2)
 #define PKS_PFEC_FETCH	(1u << 4)
 
-/*
- * pks_valid() - may @data be the value of IA32_PKRS? (PKS-10, PKS-15)
- *
- * Bits 63:32 are reserved: WRMSR of them is #GP(0), and a VM entry that would
- * load them from a VMCS field fails.
- */
+/* Bits 63:32 of IA32_PKRS are reserved, in the MSR and in the VMCS. */
 static inline bool pks_valid(u64 data)
 {
 	return !(data >> 32);
 }
 
 /*
- * pks_forbidding_bits() - which of a key's two bits can forbid an access to a
- * supervisor-mode address?
- * @pfec: the access, as PKS_PFEC_* bits; others are ignored
- * @wp: CR0.WP
- *
- * Returns a subset of PKS_AD | PKS_WD; the access faults on its key, and the
- * error code carries PK, iff the key has one of them set. Other reasons for a
- * fault play no part in it (PKS-7), and no key is special (PKS-8).
+ * The bits of a key that forbid an access to a supervisor-mode address.  Other
+ * reasons for a fault play no part in it: a user-mode access, which faults on
+ * U/S anyway, is told by the error code's PK bit what the key would have done.
  */
 static inline u32 pks_forbidding_bits(u32 pfec, bool wp)
 {
-	if (pfec & PKS_PFEC_FETCH)		/* PKS-3 */
+	if (pfec & PKS_PFEC_FETCH)
 		return 0;
 
-	if (!(pfec & PKS_PFEC_WRITE))		/* PKS-4 */
+	if (!(pfec & PKS_PFEC_WRITE))
 		return PKS_AD;
 
-	if (wp || (pfec & PKS_PFEC_USER))	/* PKS-5 */
+	/* CR0.WP=0 lets supervisor-mode writes through, as for CR0.WP and R/W. */
+	if (wp || (pfec & PKS_PFEC_USER))
 		return PKS_AD | PKS_WD;
 
 	return PKS_AD;
 }
 
 /*
- * pks_mask() - pks_forbidding_bits() of every kind of access, as a table.
- * @wp: CR0.WP
- *
- * The layout is that of KVM's struct kvm_mmu.pkru_mask: two bits for each
- * access, found at bit number pfec, where pfec bit 0 is clear and bit 3 tells
- * a user-mode address. Those of user-mode addresses are left clear here, they
- * are PKRU's (PKS-2).
+ * The forbidding bits of all accesses, in the layout of KVM's pkr_mask: two
+ * bits at bit number pfec, where pfec bit 0 is clear and bit 3 tells a
+ * user-mode address.  Those of user-mode addresses are PKRU's, and clear here.
  */
 static inline u32 pks_mask(bool wp)
 {

@@ -190,7 +190,3 @@ publish() {
 	mv -T "$1" "$CACHE/$2" 2>/dev/null || [ -d "$CACHE/$2" ] || die "cannot write $CACHE/$2"
 }
 
-# smpl RULE FILE: apply the hooks of one rule file to a kernel file.
-smpl() {
-	spatch --very-quiet --in-place --sp-file "$1" "$2" && sed -i -f "$TOP/kvm/hooks/format.sed" "$2"
-}

@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef __KVM_X86_VMX_NESTED_PKS_H
+#define __KVM_X86_VMX_NESTED_PKS_H
+
+#include "cpuid.h"
+#include "pks.h"
+#include "vmcs12.h"
+
+/*
+ * IA32_PKRS of L1 and L2.  Hardware loads it from vmcs01 or vmcs02 whatever L1
+ * asks for, so what vmcs12's controls leave alone is carried over by KVM, in
+ * nested.pkrs.
+ *
+ * A vCPU without PKS has nothing to carry.  Its L1 may set the controls all the
+ * same, capability MSRs are userspace's, but they move nothing.
+ */
+static inline void nested_vmx_stash_pkrs(struct kvm_vcpu *vcpu)
+{
+	/* Not from the register cache, a VM-Exit has just emptied it. */
+	if (guest_cpu_cap_has(vcpu, X86_FEATURE_PKS))
+		to_vmx(vcpu)->nested.pkrs = vmcs_read64(GUEST_IA32_PKRS);
+}
+
+/* Without the VM-Entry control, vmcs12's field was not checked. */
+static inline void nested_vmx_load_guest_pkrs(struct kvm_vcpu *vcpu,
+					      struct vmcs12 *vmcs12,
+					      bool run_pending)
+{
+	if (!guest_cpu_cap_has(vcpu, X86_FEATURE_PKS))
+		return;
+
+	if (run_pending && (vmcs12->vm_entry_controls & VM_ENTRY_LOAD_IA32_PKRS))
+		vmx_write_pkrs(vcpu, vmcs12->guest_ia32_pkrs);
+	else
+		vmx_write_pkrs(vcpu, to_vmx(vcpu)->nested.pkrs);
+}
+
+/*
+ * vmcs02 is about to be left, or its state is read by userspace; in both cases
+ * exit_reason is -1 if L1 sees no VM-Exit.  PKRS is saved whatever the controls
+ * are, if the vCPU's capabilities say that the field exists.
+ */
+static inline void nested_vmx_save_pkrs(struct kvm_vcpu *vcpu,
+					struct vmcs12 *vmcs12, u32 exit_reason)
+{
+	if (!guest_cpu_cap_has(vcpu, X86_FEATURE_PKS))
+		return;
+
+	/* L2 never ran if only hardware found its state to be invalid. */
+	if (exit_reason != -1 && (exit_reason & VMX_EXIT_REASONS_FAILED_VMENTRY))
+		return;
+
+	nested_vmx_stash_pkrs(vcpu);
+	if (to_vmx(vcpu)->nested.msrs.entry_ctls_high & VM_ENTRY_LOAD_IA32_PKRS)
+		vmcs12->guest_ia32_pkrs = to_vmx(vcpu)->nested.pkrs;
+}
+
+/*
+ * L1 goes on.  Leaving L2 for SMM, or because userspace sets another state, is
+ * no VM-Exit and keeps PKRS as it is.
+ */
+static inline void nested_vmx_load_host_pkrs(struct kvm_vcpu *vcpu,
+					     struct vmcs12 *vmcs12,
+					     u32 exit_reason)
+{
+	if (!guest_cpu_cap_has(vcpu, X86_FEATURE_PKS))
+		return;
+
+	if (exit_reason != -1 &&
+	    (vmcs12->vm_exit_controls & VM_EXIT_LOAD_IA32_PKRS))
+		vmx_write_pkrs(vcpu, vmcs12->host_ia32_pkrs);
+	else
+		vmx_write_pkrs(vcpu, to_vmx(vcpu)->nested.pkrs);
+}
+
+#endif /* __KVM_X86_VMX_NESTED_PKS_H */
