@@ -35,11 +35,22 @@ static inline void nested_vmx_load_guest_pkrs(struct kvm_vcpu *vcpu,
 		vmx_write_pkrs(vcpu, to_vmx(vcpu)->nested.pkrs);
 }
 
-/*
- * vmcs02 is about to be left, or its state is read by userspace; in both cases
- * exit_reason is -1 if L1 sees no VM-Exit.  PKRS is saved whatever the controls
- * are, if the vCPU's capabilities say that the field exists.
- */
+/* PKRS is saved whatever the controls are, if the vCPU is told to have them. */
+static inline bool nested_vmx_has_guest_pkrs(struct kvm_vcpu *vcpu)
+{
+	return to_vmx(vcpu)->nested.msrs.entry_ctls_high & VM_ENTRY_LOAD_IA32_PKRS;
+}
+
+/* Userspace reads the state of L2, which may go on. */
+static inline void nested_vmx_sync_pkrs(struct kvm_vcpu *vcpu,
+					struct vmcs12 *vmcs12)
+{
+	if (guest_cpu_cap_has(vcpu, X86_FEATURE_PKS) &&
+	    nested_vmx_has_guest_pkrs(vcpu))
+		vmcs12->guest_ia32_pkrs = kvm_read_pkrs(vcpu);
+}
+
+/* vmcs02 is about to be left; exit_reason is -1 if L1 sees no VM-Exit. */
 static inline void nested_vmx_save_pkrs(struct kvm_vcpu *vcpu,
 					struct vmcs12 *vmcs12, u32 exit_reason)
 {
@@ -51,7 +62,7 @@ static inline void nested_vmx_save_pkrs(struct kvm_vcpu *vcpu,
 		return;
 
 	nested_vmx_stash_pkrs(vcpu);
-	if (to_vmx(vcpu)->nested.msrs.entry_ctls_high & VM_ENTRY_LOAD_IA32_PKRS)
+	if (nested_vmx_has_guest_pkrs(vcpu))
 		vmcs12->guest_ia32_pkrs = to_vmx(vcpu)->nested.pkrs;
 }
 
