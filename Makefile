@@ -18,7 +18,7 @@ help:
 	@echo 'make guests     the guest programs, multiboot files in out/guests'
 	@echo 'make clean      remove out/; make distclean: the cache, too'
 	@echo 'Root is needed to install missing Debian packages, and for nothing else.'
-	@echo 'KERNEL=$(KERNEL) chooses the kernel, one of kvm/hooks/SOURCES.'
+	@echo 'KERNEL=$(KERNEL) chooses the kernel, a series, a version or a release.'
 	@echo 'lab/run --help tells how to run a guest or a program of your own.'
 
 run:

@@ -174,17 +174,6 @@ default_series() {
 	esac
 }
 
-# accepted SOURCE: whether the hooks are known to fit; says in a sentence on
-# stdout why not.
-accepted() {
-	if [ -x "$TOP/scripts/accept" ]; then
-		"$TOP/scripts/accept" "$1"
-	else
-		# Until there is a rule.
-		case ${1##*/} in source-6.12.*) grep -q "$(digest "$1/arch/x86/kvm" "$1/virt/kvm")" "$TOP/kvm/hooks/SOURCES" || { echo "its digest is not in kvm/hooks/SOURCES"; return 1; } ;; esac
-	fi
-}
-
 # publish FOLDER NAME: rename a finished folder to its place in the cache.
 publish() {
 	mv -T "$1" "$CACHE/$2" 2>/dev/null || [ -d "$CACHE/$2" ] || die "cannot write $CACHE/$2"
