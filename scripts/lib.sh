@@ -151,6 +151,16 @@ own_out() {
 		die "$_f is not writable for you, it belongs to $(stat -c %U "$_f"): have $OUT removed, or use a clone of your own"
 }
 
+# debian SUITE VARIANT PACKAGE,... FOLDER: make a root of a release of Debian in
+# FOLDER, by the archive and the settings (a proxy and the like) of this machine.
+# Only root can. Needs mmdebstrap, and scratch.
+debian() {
+	apt-config dump --no-empty Acquire | grep -v -e '::IndexTargets' -e '::Languages' >"$SCRATCH/apt.conf"
+	grep "^deb .* $1 main" "$("$TOP/scripts/archive")/sources" >"$SCRATCH/sources"
+	mmdebstrap --mode=root --variant="$2" --architectures=amd64 --include="$3" --aptopt="$SCRATCH/apt.conf" \
+		--aptopt='Acquire::Languages "none"' --aptopt='APT::Install-Recommends "false"' "$1" "$4" "$SCRATCH/sources"
+}
+
 # lock NAME: one build of a thing at a time; the lock goes with the process.
 lock() {
 	workplace
@@ -172,6 +182,21 @@ default_series() {
 	debian-13) echo 6.12 ;;
 	*) echo 7.2 ;;
 	esac
+}
+
+# accepted SOURCE: whether PKS is known to fit the source that scripts/source
+# printed; says in a sentence on stdout why not. It is asked often and takes
+# seconds to tell, so that what was told is kept.
+accepted() {
+	_verdict=$CACHE/verdicts/${1##*/}-$(digest "$TOP/kvm" "$TOP/scripts")
+	if [ ! -f "$_verdict" ]; then
+		mkdir -p "$CACHE/verdicts"
+		"$TOP/scripts/accept" "$1" >"$_verdict.$$" || [ $? = 1 ] || return 2
+		mv "$_verdict.$$" "$_verdict"
+	fi
+	[ -s "$_verdict" ] || return 0
+	cat "$_verdict"
+	return 1
 }
 
 # publish FOLDER NAME: rename a finished folder to its place in the cache.
