@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # make help tells what there is.
-KERNEL ?= 6.12
+KERNEL ?= $(shell sh -c '. scripts/lib.sh; default_series' scripts/make)
+# Empty where the user asked for no kernel: tests then run on all series.
+ASKED := $(if $(filter-out file undefined,$(origin KERNEL)),$(KERNEL))
 CC := gcc
 UNIT := out/tests/unit/pks
 
-.PHONY: help run check conformance fuzz bench unit mutants modules guests clean distclean
+.PHONY: help run check conformance fuzz bench unit mutants modules kernels guests clean distclean
 
 help:
 	@echo 'make run        watch a guest use PKS under KVM, on any x86-64 machine   (root, network at first)'
@@ -15,10 +17,13 @@ help:
 	@echo 'make unit       tests that need nothing but a compiler'
 	@echo 'make mutants    faults in kvm/, each of which a test must find; slow         (root, network at first)'
 	@echo 'make modules    kvm.ko and kvm-intel.ko with PKS for the stock kernel    (network at first)'
+	@echo 'make kernels    which kernels Debian offers, accepted or why not              (network at first)'
 	@echo 'make guests     the guest programs, multiboot files in out/guests'
 	@echo 'make clean      remove out/; make distclean: the cache, too'
 	@echo 'Root is needed to install missing Debian packages, and for nothing else.'
-	@echo 'KERNEL=$(KERNEL) chooses the kernel, a series, a version or a release.'
+	@echo 'KERNEL=K chooses the kernel, a series (6.12), a version or a release: make kernels'
+	@echo 'prints them. Without it that is the series of the machine'\''s own Debian ($(KERNEL)), for'
+	@echo 'make modules the kernel that runs, where PKS is known to fit it.'
 	@echo 'lab/run --help tells how to run a guest or a program of your own.'
 
 run:
@@ -57,7 +62,10 @@ mutants:
 	@tests/mutants/run
 
 modules:
-	@scripts/modules $(KERNEL)
+	@scripts/modules $(ASKED)
+
+kernels:
+	@scripts/kernels
 
 clean:
 	rm -rf out
