@@ -6,7 +6,7 @@ ASKED := $(if $(filter-out file undefined,$(origin KERNEL)),$(KERNEL))
 CC := gcc
 UNIT := out/tests/unit/pks
 
-.PHONY: help run check conformance fuzz bench unit mutants modules kernels guests clean distclean
+.PHONY: help run check conformance fuzz bench unit mutants modules kernels series port guests clean distclean
 
 help:
 	@echo 'make run        watch a guest use PKS under KVM, on any x86-64 machine   (root, network at first)'
@@ -18,6 +18,8 @@ help:
 	@echo 'make mutants    faults in kvm/, each of which a test must find; slow         (root, network at first)'
 	@echo 'make modules    kvm.ko and kvm-intel.ko with PKS for the stock kernel    (network at first)'
 	@echo 'make kernels    which kernels Debian offers, accepted or why not              (network at first)'
+	@echo 'make series     PKS as patches for git am, in out/series                 (network at first)'
+	@echo 'make port       what a kernel that is not accepted needs                 (network at first)'
 	@echo 'make guests     the guest programs, multiboot files in out/guests'
 	@echo 'make clean      remove out/; make distclean: the cache, too'
 	@echo 'Root is needed to install missing Debian packages, and for nothing else.'
@@ -66,6 +68,13 @@ modules:
 
 kernels:
 	@scripts/kernels
+
+# The newest upstream stable there is, unless told otherwise.
+series:
+	@scripts/series $(or $(ASKED),7.3)
+
+port:
+	@scripts/port $(KERNEL)
 
 clean:
 	rm -rf out
