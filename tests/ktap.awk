@@ -74,7 +74,7 @@ run == "" { next }
 		complain("result " $2 " where " results " was due: " $3)
 	if ($1 == "not_ok") {
 		bad++
-		complain($3)
+		complain(substr($0, index($0, $3)))
 	} else if ($0 ~ /# SKIP/) {
 		skipped++
 		skipped_here++

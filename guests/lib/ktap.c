@@ -6,10 +6,15 @@ static unsigned int planned, done, failed, skipped;
 static bool test_failed;
 static const char *test_missing;
 
+/* Tests whose ids begin otherwise are not planned: then the plan comes last. */
+const char *ktap_only = "";
+
 void ktap_plan(unsigned int tests)
 {
-	say("KTAP version 1\n1..%u\n", tests);
+	say("KTAP version 1\n");
 	planned = tests;
+	if (!*ktap_only)
+		say("1..%u\n", planned);
 }
 
 /* XFAIL says why the test is known to fail here. If it passes, that is news. */
@@ -38,6 +43,8 @@ void ktap_exit(void)
 {
 	if (done != planned)
 		die("%u tests planned, %u run", planned, done);
+	if (*ktap_only)
+		say("1..%u\n", planned);
 	say("# %u passed, %u failed, %u skipped\n",
 	    done - failed - skipped, failed, skipped);
 	exit_guest(failed ? 1 : skipped == done ? 4 : 0);
@@ -72,8 +79,6 @@ static const char *known(const struct test *t)
 	}
 }
 
-const char *ktap_only = "";
-
 static bool chosen(const char *id)
 {
 	const char *only = ktap_only;
@@ -87,8 +92,12 @@ static bool chosen(const char *id)
 void ktap_run(const struct test *tests, unsigned int n, const char *missing)
 {
 	for (; n; n--, tests++) {
+		if (!chosen(tests->id)) {
+			planned--;
+			continue;
+		}
 		test_failed = false;
-		test_missing = chosen(tests->id) ? missing : "that only= names it";
+		test_missing = missing;
 		if (!test_missing) {
 			tests->run();
 			load_own_tables();
