@@ -60,9 +60,22 @@ need() {
 	command -v apt-get >/dev/null || die "this machine has no apt-get: install these Debian packages' contents by hand:$_missing"
 	[ "$(id -u)" = 0 ] || die "these packages are missing, and only root can install them: apt-get install$_missing"
 	know "${_missing##* }"
-	# shellcheck disable=SC2086
-	step "installing$_missing" 60 env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends $_missing ||
+	# A list that is old names files that are gone.
+	install_missing || { step "reading the machine's package lists" 10 apt-get update && install_missing; } ||
 		die "apt-get could not install$_missing: see the lines above; check the network and the machine's apt sources"
+}
+
+install_missing() {
+	# shellcheck disable=SC2086
+	step "installing$_missing" 60 env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends $_missing
+}
+
+# ready: have all packages and the room that the lab and the modules take, before
+# the first long step. (Each script that is run alone looks for its own.)
+ready() {
+	need gcc g++ make libc6-dev bc libelf-dev binutils patch ed xz-utils zstd cpio \
+		debian-archive-keyring qemu-system-x86 busybox-static
+	[ -n "$(find "$CACHE" -maxdepth 1 -name "kernel-*.$LAYOUT" 2>/dev/null)" ] || need_space 2000 "$CACHE"
 }
 
 # offers PACKAGE: whether the machine's own apt has it, after a look at the
