@@ -52,7 +52,7 @@ bench:
 	@bench/run $(KERNEL)
 
 unit: $(UNIT)
-	@(for t in $(UNIT) tests/unit/ktap tests/unit/selftests; do \
+	@(for t in $(UNIT) tests/unit/ktap tests/unit/mutants tests/unit/selftests; do \
 		echo "# run unit.$$(basename $$t)"; $$t; echo "# exit $$?"; done) | \
 		tee out/tests/unit/result; awk -f tests/ktap.awk out/tests/unit/result
 
