@@ -6,6 +6,7 @@
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
 #include <asm/tlbflush.h>
+#include <asm/vmx.h>
 
 #include "common.h"
 #include "host_pks.h"
