@@ -13,17 +13,6 @@ void vmx_cache_pkrs(struct kvm_vcpu *vcpu)
 	vcpu->arch.pkrs = pkrs;
 }
 
-/*
- * Never skip the write because the cache holds the value already, the guest
- * changes the register behind KVM's back.
- */
-void vmx_write_pkrs(struct kvm_vcpu *vcpu, u32 pkrs)
-{
-	vcpu->arch.pkrs = pkrs;
-	kvm_register_mark_available(vcpu, VCPU_REG_PKRS);
-	vmcs_write64(GUEST_IA32_PKRS, pkrs);
-}
-
 int vmx_get_pkrs(struct kvm_vcpu *vcpu, struct msr_data *msr_info)
 {
 	if (!guest_cpu_cap_has(vcpu, X86_FEATURE_PKS))

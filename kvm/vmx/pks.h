@@ -12,8 +12,18 @@
  * is loaded.
  */
 void vmx_cache_pkrs(struct kvm_vcpu *vcpu);
-void vmx_write_pkrs(struct kvm_vcpu *vcpu, u32 pkrs);
 int vmx_get_pkrs(struct kvm_vcpu *vcpu, struct msr_data *msr_info);
 int vmx_set_pkrs(struct kvm_vcpu *vcpu, struct msr_data *msr_info);
+
+/*
+ * Never skip the write because the cache holds the value already, the guest
+ * changes the register behind KVM's back.
+ */
+static inline void vmx_write_pkrs(struct kvm_vcpu *vcpu, u32 pkrs)
+{
+	vcpu->arch.pkrs = pkrs;
+	kvm_register_mark_available(vcpu, VCPU_REG_PKRS);
+	vmcs_write64(GUEST_IA32_PKRS, pkrs);
+}
 
 #endif /* __KVM_X86_VMX_PKS_H */
