@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A host that uses PKS itself, for tests only: no stock kernel does. With
- * cr4_pks=1 every CPU has CR4.PKS, and pkrs is its IA32_PKRS. Each VM exit that
- * kvm_intel handles is counted, and those after which the CPU does not have that
- * value, or not CR4.PKS, too (KVM-10). Load it after kvm_intel, unload it before.
+ * A host that uses PKS itself, for tests only: no stock kernel does. Loaded with
+ * cr4_pks=1, before kvm_intel, every CPU has CR4.PKS and IA32_PKRS = pkrs. Each
+ * VM exit that kvm_intel handles is counted while watch=1, and those after which
+ * the CPU does not have that value, or not that CR4.PKS, too (KVM-10).
  *
  * The kernel's own pages have key 0: a value that denies that ends the host.
  */
@@ -17,11 +17,19 @@
 #define MSR_PKRS	0x6e1
 #define CR4_PKS		BIT(24)
 
-static bool cr4_pks;
+static bool loaded, cr4_pks, watch;
 static u32 pkrs;
 static atomic_long_t exits, wrong;
 
-/* rdmsrl() and its kin have other names in other kernels. */
+/* rdmsrl(), cpuid_ecx() and their kin have other names and places in other kernels. */
+static bool has_pks(void)
+{
+	u32 a = 7, b, c = 0, d;
+
+	asm volatile("cpuid" : "+a"(a), "=b"(b), "+c"(c), "=d"(d));
+	return c & BIT(31);
+}
+
 static u64 read_pkrs(void)
 {
 	u32 low, high;
@@ -45,15 +53,7 @@ static void apply(void *unused)
 		cr4_update_irqsoff(0, CR4_PKS);
 }
 
-static int set_cr4_pks(const char *text, const struct kernel_param *kp)
-{
-	int ret = param_set_bool(text, kp);
-
-	if (!ret)
-		on_each_cpu(apply, NULL, 1);
-	return ret;
-}
-
+/* Not between an exit that is looked at and its verdict. */
 static int set_pkrs(const char *text, const struct kernel_param *kp)
 {
 	u32 value;
@@ -61,10 +61,12 @@ static int set_pkrs(const char *text, const struct kernel_param *kp)
 
 	if (ret)
 		return ret;
-	if (value & 3)
+	if (!loaded || value & 3)
 		return -EINVAL;
+	preempt_disable();
 	pkrs = value;
 	on_each_cpu(apply, NULL, 1);
+	preempt_enable();
 	return 0;
 }
 
@@ -79,32 +81,52 @@ static int get_counter(char *text, const struct kernel_param *kp)
 	return sprintf(text, "%ld\n", atomic_long_read((atomic_long_t *)kp->arg));
 }
 
-static const struct kernel_param_ops cr4_pks_ops = { .set = set_cr4_pks, .get = param_get_bool };
-static const struct kernel_param_ops pkrs_ops = { .set = set_pkrs, .get = get_pkrs };
-static const struct kernel_param_ops counter_ops = { .get = get_counter };
-
 static int on_exit(struct kprobe *probe, struct pt_regs *regs)
 {
-	bool right = !cr4_pks || (read_pkrs() == pkrs && __read_cr4() & CR4_PKS);
-
 	atomic_long_inc(&exits);
-	if (!right)
+	if (read_pkrs() != pkrs || !(__read_cr4() & CR4_PKS) == cr4_pks)
 		atomic_long_inc(&wrong);
 	return 0;
 }
 
-static struct kprobe exit_probe = { .symbol_name = "vmx_handle_exit", .pre_handler = on_exit };
+static struct kprobe exit_probe;
+
+static int set_watch(const char *text, const struct kernel_param *kp)
+{
+	bool was = watch;
+	int ret = param_set_bool(text, kp);
+
+	if (ret || was == watch)
+		return ret;
+	if (!watch) {
+		unregister_kprobe(&exit_probe);
+		return 0;
+	}
+	atomic_long_set(&exits, 0);
+	atomic_long_set(&wrong, 0);
+	exit_probe = (struct kprobe){ .symbol_name = "vmx_handle_exit", .pre_handler = on_exit };
+	ret = register_kprobe(&exit_probe);
+	watch = !ret;
+	return ret;
+}
+
+static const struct kernel_param_ops pkrs_ops = { .set = set_pkrs, .get = get_pkrs };
+static const struct kernel_param_ops watch_ops = { .set = set_watch, .get = param_get_bool };
+static const struct kernel_param_ops counter_ops = { .get = get_counter };
 
 static int __init host_pks_init(void)
 {
-	if (!(cpuid_ecx(7) & BIT(31)))
+	if (!has_pks())
 		return -ENODEV;
-	return register_kprobe(&exit_probe);
+	loaded = true;
+	on_each_cpu(apply, NULL, 1);
+	return 0;
 }
 
 static void __exit host_pks_exit(void)
 {
-	unregister_kprobe(&exit_probe);
+	if (watch)
+		unregister_kprobe(&exit_probe);
 	pkrs = 0;
 	cr4_pks = false;
 	on_each_cpu(apply, NULL, 1);
@@ -112,8 +134,9 @@ static void __exit host_pks_exit(void)
 
 module_init(host_pks_init);
 module_exit(host_pks_exit);
-module_param_cb(cr4_pks, &cr4_pks_ops, &cr4_pks, 0600);
+module_param(cr4_pks, bool, 0400);
 module_param_cb(pkrs, &pkrs_ops, NULL, 0600);
+module_param_cb(watch, &watch_ops, &watch, 0600);
 module_param_cb(exits, &counter_ops, &exits, 0400);
 module_param_cb(wrong, &counter_ops, &wrong, 0400);
 MODULE_DESCRIPTION("Test of KVM under a host that uses PKS");

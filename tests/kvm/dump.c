@@ -7,7 +7,7 @@
 #include <sys/klog.h>
 
 #include "ktap.h"
-#include "vm.h"
+#include "vmx.h"
 
 enum { VALUE = 0x0badcafe, READ_ALL = 3, SIZE = 1 << 20 };
 
@@ -110,8 +110,51 @@ static void cr4_of_hardware(void)
 	vm_free(vm);
 }
 
+/*
+ * An L1 without PKS in its CPUID has set the controls: they have moved nothing
+ * into PKRS, which it cannot read itself (KVM-26).
+ */
+static struct vmx *vmx;
+
+static void l1_loads(uint64_t controls)
+{
+	vmx_start(vmx);
+	vmx_load_controls(controls);
+	vmwrite(VMCS_GUEST_PKRS, VALUE);
+	vmwrite(VMCS_HOST_PKRS, VALUE);
+	guest_sync(vmx_run(vmx, nothing, 0));
+}
+
+static void l1_without_pks(void)
+{
+	char value[16], *dump;
+	int controls;
+
+	want_dumps();
+	need_nested();
+	snprintf(value, sizeof(value), "%x", VALUE);
+	for (controls = 0; controls < 4; controls++) {
+		struct vm *vm = vm_new();
+		struct kvm_sregs s;
+		struct vcpu *vcpu;
+
+		vmx = vmx_new(vm, false);
+		vcpu = vcpu_new(vm, PKS_OFF, l1_loads, controls);
+		CHECK(vcpu_sync(vcpu) == EXIT_VMCALL, "controls %d: L2 has not run", controls);
+		vcpu_complete(vcpu);
+		s = sregs_get(vcpu);
+		s.gdt.base = 1ull << 63;
+		dump = dump_of(vcpu, &s);
+		CHECK(count(dump, "PKRS") == 2, "PKRS is there %u times", count(dump, "PKRS"));
+		CHECK(!count(dump, value), "controls %d: PKRS of L1 is %s", controls, value);
+		vcpu_free(vcpu);
+		vm_free(vm);
+	}
+}
+
 static const struct test tests[] = {
 	{ "kvm.dump.both_fields", "KVM-11", both_fields, NULL },
+	{ "kvm.dump.l1_without_pks", "KVM-26", l1_without_pks, NULL },
 	{ "kvm.dump.cr4_of_hardware", "KVM-12", cr4_of_hardware, NULL },
 };
 

@@ -11,15 +11,19 @@ enum level { IN_L1, IN_L2, IN_L2_WITH_EPT };
 /* A filter that denies it, then none: what it was is to come back (KVM-5). */
 static bool filtered;
 
+static void ask(uint64_t unused)
+{
+	(void)unused;
+	guest_sync(0);
+	guest_sync(try_wrmsr(MSR_PKRS, 0));
+}
+
 static void read_write(uint64_t rounds)
 {
-	const bool ask = filtered;	/* its page may be new, which costs an exit */
 	uint64_t lost = 0, i;
 
 	wrmsr(MSR_PKRS, rdmsr(MSR_PKRS));
 	guest_sync(0);
-	if (ask)
-		guest_sync(try_wrmsr(MSR_PKRS, 0));
 	for (i = 0; i < rounds; i++) {
 		uint64_t value = i & 0xffffffff;
 
@@ -38,14 +42,26 @@ static void read_intercepted(uint64_t rounds)
 	guest_sync(0);
 }
 
-/* L1 intercepts no MSR, and would not return from an exit of L2. */
 static struct vmx *vmx;
-static void (*l2)(uint64_t);
+static void (*measured)(uint64_t);
 
+static void no_l2(uint64_t rounds)
+{
+	if (filtered)
+		ask(0);
+	measured(rounds);
+}
+
+/*
+ * L1 intercepts no MSR, and would not return from an exit of L2. All that L2 is
+ * asked of a filter exits until L1 enters it again.
+ */
 static void l1(uint64_t rounds)
 {
 	vmx_start(vmx);
-	vmx_run(vmx, l2, rounds);
+	if (filtered)
+		vmx_run(vmx, ask, 0);
+	vmx_run(vmx, measured, rounds);
 }
 
 /* Of the code between two syncs; the host's own interrupts do not count. */
@@ -56,8 +72,8 @@ static uint64_t exits_of(void (*fn)(uint64_t), enum level level, uint64_t rounds
 	uint64_t exits;
 
 	vmx = level == IN_L1 ? NULL : vmx_new(vm, level == IN_L2_WITH_EPT);
-	l2 = fn;
-	vcpu = vcpu_new(vm, PKS_ON, level == IN_L1 ? fn : l1, rounds);
+	measured = fn;
+	vcpu = vcpu_new(vm, PKS_ON, level == IN_L1 ? no_l2 : l1, rounds);
 	vcpu_sync(vcpu);
 	if (level != IN_L1)
 		CHECK(vcpu_stat(vcpu, "guest_mode"), "L2 is not active");
@@ -65,6 +81,7 @@ static uint64_t exits_of(void (*fn)(uint64_t), enum level level, uint64_t rounds
 		vm_filter(vm, KVM_MSR_FILTER_READ | KVM_MSR_FILTER_WRITE);
 		CHECK((int)vcpu_sync(vcpu) == VECTOR_GP, "the filter does not deny it");
 		vm_filter(vm, 0);
+		vcpu_sync(vcpu);
 	}
 	exits = vcpu_stat(vcpu, "exits") - vcpu_stat(vcpu, "irq_exits");
 	*lost = vcpu_sync(vcpu);
@@ -123,6 +140,13 @@ static void none_in_l2(void)
 	check_none(IN_L2_WITH_EPT, L2_ROUNDS);
 }
 
+static void none_in_l2_after_filter(void)
+{
+	filtered = true;
+	none_in_l2();
+	filtered = false;
+}
+
 static void counted_in_l2(void)
 {
 	need_pks();
@@ -137,6 +161,7 @@ static const struct test tests[] = {
 	{ "kvm.exits.none_after_filter", "KVM-4, KVM-5", none_after_filter, NULL },
 	{ "kvm.exits.counted_in_l2", "KVM-21 (control)", counted_in_l2, NULL },
 	{ "kvm.exits.none_in_l2", "KVM-4, KVM-21", none_in_l2, NULL },
+	{ "kvm.exits.none_in_l2_after_filter", "KVM-5, KVM-21", none_in_l2_after_filter, NULL },
 };
 
 int main(int argc, char **argv)

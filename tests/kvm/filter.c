@@ -106,7 +106,7 @@ static void default_deny(void)
 		.ranges[0] = { .flags = KVM_MSR_FILTER_READ, .nmsrs = 1, .base = MSR_PKRS,
 			       .bitmap = &allow },
 		/* GS.base is how guest code finds its data. */
-		.ranges[1] = { .flags = KVM_MSR_FILTER_READ, .nmsrs = 1, .base = 0xc0000101,
+		.ranges[1] = { .flags = KVM_MSR_FILTER_READ, .nmsrs = 1, .base = MSR_GS_BASE,
 			       .bitmap = &allow },
 	};
 	uint64_t value = FIRST;

@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * A host that uses PKS itself keeps its PKRS whatever its guests do (KVM-10).
- * module=FILE is tests/host-pks' module, which makes the host one.
+ * tests/host-pks' module made it one before kvm_intel was loaded; one with
+ * cr4_pks=0 only looks at a host that does not.
  */
 #define _GNU_SOURCE
 #include <errno.h>
-#include <fcntl.h>
+#include <pthread.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 
 #include "ktap.h"
 #include "vmx.h"
@@ -20,12 +20,15 @@ enum { ENTRIES = 1000000, ROUNDS = 200 };
 /* All keys but that of the kernel's own pages. */
 #define DENY_ALL 0xfffffffcu
 
+/* The name that tests/host-pks' module goes by. */
+#define HOST "kvm_amd"
+
 static void set(const char *name, uint32_t value)
 {
 	char path[64], text[16];
 	FILE *file;
 
-	snprintf(path, sizeof(path), "/sys/module/host_pks/parameters/%s", name);
+	snprintf(path, sizeof(path), "/sys/module/" HOST "/parameters/%s", name);
 	snprintf(text, sizeof(text), "%u", value);
 	file = fopen(path, "w");
 	REQUIRE(file && fputs(text, file) >= 0 && !fclose(file), "cannot set %s = %s: %s", path,
@@ -34,31 +37,20 @@ static void set(const char *name, uint32_t value)
 
 static uint64_t get(const char *name)
 {
-	const char *value = module_param("host_pks", name);
+	const char *value = module_param(HOST, name);
 
-	REQUIRE(value, "cannot read host_pks' %s", name);
+	REQUIRE(value, "cannot read the host's %s", name);
 	return strtoull(value, NULL, 0);
 }
 
-/* Loads the module; the host does not use PKS yet. */
-static void host(void)
+/* All exits from here on. */
+static void host_has(uint32_t pkrs)
 {
-	const char *name = ktap_argument("module");
-	int fd;
-
-	if (!name)
-		ktap_skip("module=FILE, that of tests/host-pks");
-	syscall(SYS_delete_module, "host_pks", 0);
-	fd = open(name, O_RDONLY | O_CLOEXEC);
-	REQUIRE(fd >= 0 && !syscall(SYS_finit_module, fd, "", 0), "cannot load %s: %s", name,
-		strerror(errno));
-	close(fd);
-}
-
-static void host_uses_pks(uint32_t pkrs)
-{
+	if (!module_param(HOST, "cr4_pks"))
+		ktap_skip("tests/host-pks' module is loaded");
 	set("pkrs", pkrs);
-	set("cr4_pks", 1);
+	set("watch", 0);
+	set("watch", 1);
 	CHECK(get("pkrs") == pkrs, "the host has PKRS %#lx from the start", get("pkrs"));
 }
 
@@ -73,8 +65,7 @@ static void end(struct vm *vm, struct vcpu *vcpu)
 {
 	vcpu_free(vcpu);
 	vm_free(vm);
-	CHECK(!syscall(SYS_delete_module, "host_pks", 0), "cannot unload host_pks: %s",
-	      strerror(errno));
+	set("watch", 0);
 }
 
 static void exit_once(void)
@@ -119,8 +110,7 @@ static void survives(void)
 	uint64_t lost;
 
 	need_pks();
-	host();
-	host_uses_pks(DENY_ALL);
+	host_has(DENY_ALL);
 	vm = vm_new();
 	vcpu = vcpu_new(vm, PKS_ON, restless, ENTRIES);
 	lost = vcpu_sync(vcpu);
@@ -139,8 +129,7 @@ static void refreshed(void)
 	uint32_t i;
 
 	need_pks();
-	host();
-	host_uses_pks(DENY_ALL);
+	host_has(DENY_ALL);
 	vm = vm_new();
 	vcpu = vcpu_new(vm, PKS_ON, restless, 5);
 	for (i = 1; i <= ROUNDS; i++) {
@@ -152,8 +141,48 @@ static void refreshed(void)
 	end(vm, vcpu);
 }
 
-/* It begins to use PKS, and ends, while a VM is there. */
-static void on_and_off(void)
+/* Between two entries of one KVM_RUN, too: another task of the host has another. */
+static volatile bool stop;
+
+static void *change_value(void *changes)
+{
+	FILE *file = fopen("/sys/module/" HOST "/parameters/pkrs", "w");
+	uint32_t i;
+
+	for (i = 1; file && !stop; i++) {
+		fprintf(file, "%u", i * 0x01000194);
+		*(uint64_t *)changes += !fflush(file);
+		sched_yield();
+	}
+	fclose(file);
+	return NULL;
+}
+
+static void while_running(void)
+{
+	struct vm *vm;
+	struct vcpu *vcpu;
+	uint64_t lost, changes = 0;
+	pthread_t thread;
+
+	need_pks();
+	host_has(DENY_ALL);
+	vm = vm_new();
+	vcpu = vcpu_new(vm, PKS_ON, restless, ENTRIES);
+	stop = false;
+	REQUIRE(!pthread_create(&thread, NULL, change_value, &changes), "no second thread");
+	lost = vcpu_sync(vcpu);
+	stop = true;
+	pthread_join(thread, NULL);
+	CHECK(!lost, "the guest lost its own value %lu times", lost);
+	CHECK(changes > 10, "the host's value changed %lu times only", changes);
+	CHECK(!get("wrong"), "after %lu of %lu exits the host had another value", get("wrong"),
+	      get("exits"));
+	end(vm, vcpu);
+}
+
+/* A host that does not use PKS is left with 0. */
+static void unused(void)
 {
 	struct vm *vm;
 	struct vcpu *vcpu;
@@ -161,17 +190,12 @@ static void on_and_off(void)
 	int i;
 
 	need_pks();
-	host();
+	host_has(0);
 	vm = vm_new();
 	vcpu = vcpu_new(vm, PKS_ON, restless, 5);
 	for (i = 0; i < ROUNDS; i++) {
 		lost += vcpu_sync(vcpu);
-		CHECK(!get("pkrs"), "a host without PKS has PKRS %#lx", get("pkrs"));
-		host_uses_pks(DENY_ALL - 8 * i);
-		lost += vcpu_sync(vcpu);
-		check_host(DENY_ALL - 8 * i);
-		set("cr4_pks", 0);
-		set("pkrs", 0);
+		check_host(0);
 	}
 	CHECK(!lost, "the guest lost its own value %lu times", lost);
 	end(vm, vcpu);
@@ -184,8 +208,7 @@ static void guest_without_pks(void)
 	struct vcpu *vcpu;
 	int i;
 
-	host();
-	host_uses_pks(DENY_ALL);
+	host_has(DENY_ALL);
 	vm = vm_new();
 	vcpu = vcpu_new(vm, PKS_OFF, without_pks, 0);
 	for (i = 0; i < ROUNDS; i++)
@@ -203,11 +226,10 @@ static void two_guests(void)
 	int i;
 
 	need_pks();
-	host();
+	host_has(DENY_ALL);
 	vm[0] = vm_new();
 	vcpu[0] = vcpu_new(vm[0], PKS_ON, restless, 3);
 	lost += vcpu_sync(vcpu[0]);
-	host_uses_pks(DENY_ALL);
 	vm[1] = vm_new();
 	vcpu[1] = vcpu_new(vm[1], PKS_ON, restless, 2);
 	for (i = 0; i < ROUNDS; i++) {
@@ -259,12 +281,11 @@ static void nested(void)
 	uint32_t i;
 
 	need_pks();
-	host();
 	need_nested();
+	host_has(DENY_ALL);
 	vm = vm_new();
 	vmx = vmx_new(vm, true);
 	vcpu = vcpu_new(vm, PKS_ON, l1, 1);
-	host_uses_pks(DENY_ALL);
 	for (i = 1; i <= ROUNDS; i++) {
 		/* In L1 after an even number of syncs, in L2 after an odd one. */
 		if (i % 3)
@@ -279,10 +300,14 @@ static void nested(void)
 static const struct test tests[] = {
 	{ "kvm.host.survives", "KVM-10", survives, NULL },
 	{ "kvm.host.refreshed", "KVM-10", refreshed, NULL },
-	{ "kvm.host.on_and_off", "KVM-10", on_and_off, NULL },
+	{ "kvm.host.while_running", "KVM-10", while_running, NULL },
 	{ "kvm.host.guest_without_pks", "KVM-3, KVM-10", guest_without_pks, NULL },
 	{ "kvm.host.two_guests", "KVM-10", two_guests, NULL },
 	{ "kvm.host.nested", "KVM-10, KVM-25", nested, NULL },
+};
+
+static const struct test unused_tests[] = {
+	{ "kvm.host.unused", "KVM-10", unused, NULL },
 };
 
 static const struct test hidden_tests[] = {
@@ -291,12 +316,14 @@ static const struct test hidden_tests[] = {
 
 int main(int argc, char **argv)
 {
-	static const char *const keys[] = { "module", "expect", "variation", NULL };
+	static const char *const keys[] = { "expect", "variation", NULL };
 	const char *expect;
 
 	ktap_arguments(argc, argv, keys);
 	expect = ktap_argument("expect");
 	if (expect && !strcmp(expect, "hidden"))
 		return ktap_run(hidden_tests, COUNT(hidden_tests));
+	if (expect && !strcmp(expect, "unused"))
+		return ktap_run(unused_tests, COUNT(unused_tests));
 	return ktap_run(tests, COUNT(tests));
 }

@@ -19,8 +19,9 @@ enum { MOVES = 50, NANOSECONDS = 300000, UNEVEN = 7919 };
 
 static struct vmx *vmx;
 static struct vcpu *vcpu;
+static bool has_pks;
 
-static void start(bool ept, void (*fn)(uint64_t), uint64_t arg)
+static void start(int pks, bool ept, void (*fn)(uint64_t), uint64_t arg)
 {
 	struct vm *vm;
 
@@ -28,7 +29,8 @@ static void start(bool ept, void (*fn)(uint64_t), uint64_t arg)
 	need_nested();
 	vm = vm_new();
 	vmx = vmx_new(vm, ept);
-	vcpu = vcpu_new(vm, PKS_ON, fn, arg);
+	has_pks = pks;
+	vcpu = vcpu_new(vm, pks, fn, arg);
 }
 
 static void end(void)
@@ -79,7 +81,7 @@ static void at_each_sync(const enum step *order)
 	for (i = 0; i < 8; i++) {
 		const unsigned int controls = i & 3;
 
-		start(i & 4, l1_values, controls);
+		start(PKS_ON, i & 4, l1_values, controls);
 		vcpu_sync(vcpu);
 		check_moved(order, "L2 starts with", controls, controls & 1 ? GUEST : L1);
 		check_moved(order, "L2 has", controls, L2);
@@ -101,6 +103,59 @@ static void at_syncs_nested_first(void)
 }
 
 /*
+ * An L1 without PKS: vmcs12's fields are memory, and stay so, of all 64 bits where
+ * L1's control does not have them checked (KVM-26).
+ */
+static uint64_t memory(uint64_t value, bool checked)
+{
+	return checked ? value : 1ull << 63 | value;
+}
+
+static void l2_syncs(uint64_t unused)
+{
+	(void)unused;
+	guest_sync(0);
+}
+
+static void l1_memory(uint64_t controls)
+{
+	int i;
+
+	vmx_start(vmx);
+	vmx_load_controls(controls);
+	for (i = 0; i < 2; i++) {
+		vmwrite(VMCS_GUEST_PKRS, memory(GUEST + i, controls & 1));
+		vmwrite(VMCS_HOST_PKRS, memory(HOST + i, controls & 2));
+		guest_sync(0);
+		guest_sync(vmx_run(vmx, l2_syncs, 0));
+		guest_sync(vmread(VMCS_GUEST_PKRS));
+		guest_sync(vmread(VMCS_HOST_PKRS));
+	}
+}
+
+static void without_pks(void)
+{
+	unsigned int i, round;
+
+	for (i = 0; i < 16; i++) {
+		const unsigned int controls = i & 3;
+		const enum step *order = i & 4 ? msrs_first : nested_first;
+
+		start(PKS_OFF, i & 8, l1_memory, controls);
+		for (round = 0; round < 2; round++) {
+			check_moved(order, "L1 runs", controls, 0);
+			check_moved(order, "L2 runs", controls, 0);
+			check_moved(order, "L2's exit", controls, EXIT_VMCALL);
+			check_moved(order, "vmcs12's guest field is", controls,
+				    memory(GUEST + round, controls & 1));
+			check_moved(order, "vmcs12's host field is", controls,
+				    memory(HOST + round, controls & 2));
+		}
+		end();
+	}
+}
+
+/*
  * Back to a snapshot, on the vCPU itself, where another state of L2 is active,
  * or where L1 has gone on.
  */
@@ -113,7 +168,7 @@ static void back_in_order(const enum step *order)
 		const unsigned int controls = i & 3;
 		const uint64_t want = i & 4 ? L1 : controls & 1 ? GUEST : L1;
 
-		start(i & 8, l1_values, controls);
+		start(PKS_ON, i & 8, l1_values, controls);
 		vcpu_sync(vcpu);
 		if (!(i & 4))
 			vcpu_sync(vcpu);
@@ -143,8 +198,9 @@ static void back_nested_first(void)
 }
 
 /*
- * CPUID once more, last of all: L2 has PKS iff L1 has it then (KVM-4). Not with
- * EPT of L1: that way stock KVM, too, loses the MMU of L2, which hangs.
+ * CPUID once more, last of all: L2 has PKS iff L1 has it then (KVM-4). Newer
+ * kernels refuse another CPUID while L2 is active; it stays what it was. Not
+ * with EPT of L1: that way stock KVM, too, loses the MMU of L2, which hangs.
  */
 static void l2_tries(uint64_t unused)
 {
@@ -168,19 +224,25 @@ static void l1_tries(uint64_t controls)
 
 static void cpuid_last(void)
 {
-	unsigned int i;
+	unsigned int i, refused = 0;
 	int64_t got;
 
 	for (i = 0; i < 8; i++) {
-		const bool pks = i & 4;
 		const unsigned int controls = i & 3;
-		const int64_t vector = pks ? NO_FAULT : VECTOR_GP;
-		const int64_t want = !pks ? 0 : controls & 1 ? GUEST : L1;
+		bool pks = i & 4;
+		int64_t vector, want;
 
-		start(false, l1_tries, controls);
+		start(PKS_ON, false, l1_tries, controls);
 		vcpu_sync(vcpu);
 		vcpu = vcpu_move(vcpu, msrs_first, NULL);
-		vcpu_set_cpuid(vcpu, pks ? PKS_ON : PKS_OFF);
+		if (vcpu_set_cpuid(vcpu, pks ? PKS_ON : PKS_OFF)) {
+			CHECK(!pks && errno == EINVAL, "PKS %d: KVM_SET_CPUID2: %s", pks,
+			      strerror(errno));
+			pks = true;
+			refused++;
+		}
+		vector = pks ? NO_FAULT : VECTOR_GP;
+		want = !pks ? 0 : controls & 1 ? GUEST : L1;
 		got = vcpu_sync(vcpu);
 		CHECK(got == vector, "PKS %d: RDMSR of L2 gives %ld", pks, got);
 		got = vcpu_sync(vcpu);
@@ -191,6 +253,8 @@ static void cpuid_last(void)
 		CHECK(got == EXIT_VMCALL, "PKS %d: L2's exit is %ld", pks, got);
 		end();
 	}
+	ktap_note("another CPUID while L2 is active: %s", refused ? "refused" : "taken");
+	CHECK(!refused || refused == 4, "it is refused %u times of 4", refused);
 }
 
 /* What the two levels below share. */
@@ -200,6 +264,11 @@ static void l2_once(uint64_t value)
 {
 	l2_found = rdmsr(MSR_PKRS);
 	wrmsr(MSR_PKRS, value);
+}
+
+static void l2_nothing(uint64_t unused)
+{
+	(void)unused;
 }
 
 static uint32_t next(uint64_t *random)
@@ -214,7 +283,8 @@ static uint32_t next(uint64_t *random)
  */
 static void l1_rounds(uint64_t random, bool in_step)
 {
-	write_cr4(read_cr4() | CR4_PKS);
+	if (has_pks)
+		write_cr4(read_cr4() | CR4_PKS);
 	vmx_start(vmx);
 	for (;; rounds++) {
 		const uint32_t l1 = next(&random), guest = next(&random), host = next(&random);
@@ -224,11 +294,17 @@ static void l1_rounds(uint64_t random, bool in_step)
 		vmx_load_controls(controls);
 		vmwrite(VMCS_GUEST_PKRS, guest);
 		vmwrite(VMCS_HOST_PKRS, host);
-		wrmsr(MSR_PKRS, l1);
+		if (has_pks)
+			wrmsr(MSR_PKRS, l1);
 		if (in_step)
 			guest_sync(0);
-		if (vmx_run(vmx, l2_once, l2) != EXIT_VMCALL)
+		if (vmx_run(vmx, has_pks ? l2_once : l2_nothing, l2) != EXIT_VMCALL)
 			guest_sync(1);
+		if (!has_pks) {
+			if (vmread(VMCS_GUEST_PKRS) != guest || vmread(VMCS_HOST_PKRS) != host)
+				guest_sync(5 | controls << 8);
+			continue;
+		}
 		if (rdmsr(MSR_PKRS) != (controls & 2 ? host : l2))
 			guest_sync(2 | controls << 8);
 		if (l2_found != (controls & 1 ? guest : l1))
@@ -251,13 +327,13 @@ static void l1_in_step(uint64_t random)
 }
 
 /* Moved when KVM has done VMLAUNCH or VMRESUME, but not yet run L2. */
-static void at_entry(void)
+static void at_entry_of(int pks)
 {
 	uint64_t mistake;
 	uint16_t flags;
 	unsigned int i;
 
-	start(true, l1_in_step, 54321);
+	start(pks, true, l1_in_step, 54321);
 	rounds = 0;
 	for (i = 0; i < 32; i++) {
 		mistake = vcpu_sync(vcpu);
@@ -270,6 +346,16 @@ static void at_entry(void)
 	}
 	CHECK(rounds == 31, "%lu rounds were right", rounds);
 	end();
+}
+
+static void at_entry(void)
+{
+	at_entry_of(PKS_ON);
+}
+
+static void at_entry_without_pks(void)
+{
+	at_entry_of(PKS_OFF);
 }
 
 static void on_timer(int signal)
@@ -307,12 +393,12 @@ static void run_a_while(timer_t timer, long nanoseconds)
 		rounds, vcpu->run->exit_reason);
 }
 
-static void anywhere(bool ept)
+static void anywhere(int pks, bool ept)
 {
 	unsigned int in_l1 = 0, in_l2 = 0, i;
 	timer_t timer;
 
-	start(ept, l1_restless, 12345);
+	start(pks, ept, l1_restless, 12345);
 	rounds = 0;
 	timer = new_timer();
 	for (i = 0; i < MOVES; i++) {
@@ -333,12 +419,17 @@ static void anywhere(bool ept)
 
 static void anywhere_no_ept(void)
 {
-	anywhere(false);
+	anywhere(PKS_ON, false);
 }
 
 static void anywhere_ept(void)
 {
-	anywhere(true);
+	anywhere(PKS_ON, true);
+}
+
+static void anywhere_without_pks(void)
+{
+	anywhere(PKS_OFF, true);
 }
 
 /* A nested state whose fields have a high bit is refused. */
@@ -351,7 +442,7 @@ static void bad_state(void)
 	uint64_t found[2];
 	struct vcpu *to;
 
-	start(false, l1_values, 3);
+	start(PKS_ON, false, l1_values, 3);
 	vcpu_sync(vcpu);
 	vcpu_sync(vcpu);
 	s = vm_pages(vcpu->vm, sizeof(*s) / PAGE_SIZE + 1);
@@ -359,6 +450,7 @@ static void bad_state(void)
 	REQUIRE(s->nested.flags & KVM_STATE_NESTED_GUEST_MODE, "L2 is not active");
 	twin = vm_twin(vcpu->vm);
 	to = vcpu_bare(twin, 0);
+	to->pks = vcpu->pks;
 	for (i = 0; msrs_first[i] != NESTED; i++)
 		REQUIRE(!vcpu_restore(to, s, msrs_first[i]), "step %u: %s", i, strerror(errno));
 	for (i = 0; i < 2; i++) {
@@ -404,7 +496,7 @@ static void saved_value(void)
 	unsigned int controls;
 
 	for (controls = 0; controls < 4; controls++) {
-		start(true, l1_values, controls);
+		start(PKS_ON, true, l1_values, controls);
 		vcpu_sync(vcpu);
 		vcpu_sync(vcpu);
 		vcpu_sync(vcpu);
@@ -418,12 +510,15 @@ static void saved_value(void)
 static const struct test tests[] = {
 	{ "kvm.move.at_syncs_msrs_first", "KVM-23", at_syncs_msrs_first, NULL },
 	{ "kvm.move.at_syncs_nested_first", "KVM-23", at_syncs_nested_first, NULL },
+	{ "kvm.move.without_pks", "KVM-26", without_pks, NULL },
 	{ "kvm.move.back_msrs_first", "KVM-23", back_msrs_first, NULL },
 	{ "kvm.move.back_nested_first", "KVM-23", back_nested_first, NULL },
 	{ "kvm.move.cpuid_last", "KVM-4, KVM-23", cpuid_last, NULL },
 	{ "kvm.move.at_entry", "KVM-23", at_entry, NULL },
+	{ "kvm.move.at_entry_without_pks", "KVM-26", at_entry_without_pks, NULL },
 	{ "kvm.move.anywhere_no_ept", "KVM-23", anywhere_no_ept, NULL },
 	{ "kvm.move.anywhere_ept", "KVM-23", anywhere_ept, NULL },
+	{ "kvm.move.anywhere_without_pks", "KVM-26", anywhere_without_pks, NULL },
 	{ "kvm.move.saved_value", "KVM-18, KVM-23", saved_value, NULL },
 	{ "kvm.move.bad_state", "KVM-22, KVM-23", bad_state, NULL },
 };

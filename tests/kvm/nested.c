@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* PKS of L2 as userspace sees it: capabilities, values, filters (KVM-17 to KVM-21). */
+/* PKS of L2 as userspace sees it: capabilities, values, filters (KVM-17 to KVM-21, KVM-26). */
 #include <string.h>
 
 #include "ktap.h"
@@ -86,17 +86,15 @@ static void narrow(uint32_t msr, uint32_t bit)
 	CHECK(!allows(msr, bit), "%#x is not narrowed", msr);
 }
 
+/* Without PKS in L1's CPUID, too: the controls follow the MSRs (KVM-26). */
 static void narrowed(void)
 {
-	int without;
+	int pks_and_without;
 
-	start(PKS_ON, false, l1_both_controls, 0);
-	check_sync("the entry control", 1, EXIT_VMCALL);
-	check_sync("the exit control", 2, EXIT_VMCALL);
-	end();
+	for (pks_and_without = 0; pks_and_without < 8; pks_and_without++) {
+		const int without = pks_and_without & 3;
 
-	for (without = 1; without < 4; without++) {
-		start(PKS_ON, false, l1_both_controls, 0);
+		start(pks_and_without >> 2, false, l1_both_controls, 0);
 		if (without & 1)
 			narrow(MSR_VMX_TRUE_ENTRY_CTLS, ENTRY_LOAD_PKRS);
 		if (without & 2)
@@ -195,7 +193,7 @@ static void bad_fields(void)
 		start(PKS_ON, false, l1_bad_fields, controls);
 		for (bit = 32; bit < 64; bit++) {
 			check_sync("bad guest field", controls,
-				   controls & 1 ? 1ll << 31 | EXIT_BAD_GUEST : EXIT_VMCALL);
+				   controls & 1 ? ENTRY_FAILED | EXIT_BAD_GUEST : EXIT_VMCALL);
 			check_sync("L1 goes on with", controls, controls & 2 ? HOST : L1);
 			check_sync("bad host field", controls,
 				   controls & 2 ? -VMFAIL_BAD_HOST : EXIT_VMCALL);
@@ -212,8 +210,6 @@ static void bad_fields(void)
  */
 #define VMCS_VIRTUAL_APIC	0x2012
 #define VMCS_TPR_THRESHOLD	0x401c
-#define VMCS_ENTRY_LIST		0x200a
-#define VMCS_ENTRY_LIST_COUNT	0x4014
 #define VMCS_EXIT_LIST		0x2008
 #define VMCS_EXIT_LIST_COUNT	0x4010
 #define PROC_TPR_SHADOW		(1u << 21)
@@ -343,35 +339,33 @@ static void bitmap_and_filter(void)
 	end();
 }
 
-/* The filter changes while L2 is active. */
-static void l2_accesses(uint64_t unused)
+/* The filter changes while L2 is active: it counts for all MSRs that L2 has. */
+static void l2_accesses(uint64_t msr)
 {
 	uint64_t value;
 
-	(void)unused;
 	for (;;) {
-		guest_sync(try_rdmsr(MSR_PKRS, &value));
-		guest_sync(try_wrmsr(MSR_PKRS, L2));
+		guest_sync(try_rdmsr(msr, &value));
+		guest_sync(try_wrmsr(msr, L2));
 	}
 }
 
-static void l1_runs_l2(uint64_t unused)
+static void l1_runs_l2(uint64_t msr)
 {
-	(void)unused;
 	vmx_start(vmx);
-	vmx_run(vmx, l2_accesses, 0);
+	vmx_run(vmx, l2_accesses, msr);
 }
 
-static void filter_in_l2(void)
+static void filter_of_msr_in_l2(uint32_t msr)
 {
 	unsigned int i, deny;
 
-	start(PKS_ON, true, l1_runs_l2, 0);
+	start(PKS_ON, true, l1_runs_l2, msr);
 	for (i = 0; i < 16; i++) {
 		int vector;
 
 		deny = (i ^ i / 4) % 4;
-		vm_filter(vm, deny);
+		vm_filter_msr(vm, msr, deny);
 		vector = vcpu_sync(vcpu);
 		CHECK(vector == (deny & KVM_MSR_FILTER_READ ? VECTOR_GP : NO_FAULT),
 		      "deny %u: RDMSR gives %d", deny, vector);
@@ -382,7 +376,18 @@ static void filter_in_l2(void)
 	end();
 }
 
-/* L1 has no PKS in its CPUID: nor has L2, whatever L1's controls load. */
+static void filter_in_l2(void)
+{
+	filter_of_msr_in_l2(MSR_PKRS);
+}
+
+/* Passed through to L2 as well, and of no use to the tests. */
+static void filter_of_other_in_l2(void)
+{
+	filter_of_msr_in_l2(MSR_FS_BASE);
+}
+
+/* L1 has no PKS in its CPUID: nor has L2, whatever L1's controls are. */
 static void l2_without_pks(uint64_t unused)
 {
 	uint64_t value;
@@ -414,6 +419,153 @@ static void without_pks(void)
 		check_sync("L2's exit", controls, EXIT_VMCALL);
 		check_sync("CR4.PKS of L1", controls, VECTOR_GP);
 		end();
+	}
+}
+
+/*
+ * Such an L1 may set the controls that it is offered. They are checked, and move
+ * nothing: vmcs12's fields are memory (KVM-26), of all 64 bits if unchecked.
+ */
+static uint64_t memory(uint64_t value, bool checked)
+{
+	return checked ? value : 1ull << 63 | value;
+}
+
+/* From each pair of controls to each. */
+static unsigned int controls_of(unsigned int i)
+{
+	return i & 1 ? i / 2 % 4 : i / 8;
+}
+
+static void l2_syncs(uint64_t unused)
+{
+	(void)unused;
+	guest_sync(0);
+}
+
+static void l1_memory(uint64_t unused)
+{
+	unsigned int i;
+
+	(void)unused;
+	vmx_start(vmx);
+	for (i = 0; i < 32; i++) {
+		const unsigned int controls = controls_of(i);
+
+		vmx_load_controls(controls);
+		vmwrite(VMCS_GUEST_PKRS, memory(GUEST + i, controls & 1));
+		vmwrite(VMCS_HOST_PKRS, memory(HOST + i, controls & 2));
+		guest_sync(vmx_run(vmx, l2_syncs, 0));
+		guest_sync(vmread(VMCS_GUEST_PKRS));
+		guest_sync(vmread(VMCS_HOST_PKRS));
+	}
+}
+
+static void memory_without_pks(void)
+{
+	unsigned int ept, i;
+
+	for (ept = 0; ept < 2; ept++) {
+		start(PKS_OFF, ept, l1_memory, 0);
+		for (i = 0; i < 32; i++) {
+			const unsigned int controls = controls_of(i);
+
+			check_sync("L2 runs", controls, 0);
+			CHECK(!pkrs_get(vcpu), "the host reads %#lx in L2", pkrs_get(vcpu));
+			pkrs_set(vcpu, 0);
+			check_sync("L2's exit", controls, EXIT_VMCALL);
+			check_sync("vmcs12's guest field is", controls,
+				   memory(GUEST + i, controls & 1));
+			check_sync("vmcs12's host field is", controls,
+				   memory(HOST + i, controls & 2));
+		}
+		end();
+	}
+}
+
+/* Bad fields, and a list that has the MSR, which there is not. */
+static const struct { uint32_t msr, reserved; uint64_t value; } zero_list = { MSR_PKRS, 0, 0 };
+
+static void l1_bad_memory(uint64_t controls)
+{
+	int bit;
+
+	vmx_start(vmx);
+	vmx_load_controls(controls);
+	for (bit = 32; bit < 64; bit++) {
+		vmwrite(VMCS_GUEST_PKRS, 1ull << bit | GUEST);
+		vmwrite(VMCS_HOST_PKRS, HOST);
+		guest_sync(vmx_run(vmx, nothing, 0));
+		guest_sync(vmread(VMCS_GUEST_PKRS));
+		vmwrite(VMCS_GUEST_PKRS, GUEST);
+		vmwrite(VMCS_HOST_PKRS, 1ull << bit | HOST);
+		guest_sync(vmx_run(vmx, nothing, 0));
+		guest_sync(vmread(VMCS_HOST_PKRS));
+	}
+	vmwrite(VMCS_HOST_PKRS, HOST);
+	vmwrite(VMCS_ENTRY_LIST, (uint64_t)&zero_list);
+	vmwrite(VMCS_ENTRY_LIST_COUNT, 1);
+	guest_sync(vmx_run(vmx, nothing, 0));
+	guest_sync(vmread(VMCS_GUEST_PKRS));
+}
+
+static void bad_fields_without_pks(void)
+{
+	int controls, bit;
+
+	for (controls = 0; controls < 4; controls++) {
+		start(PKS_OFF, false, l1_bad_memory, controls);
+		for (bit = 32; bit < 64; bit++) {
+			check_sync("bad guest field", controls,
+				   controls & 1 ? ENTRY_FAILED | EXIT_BAD_GUEST : EXIT_VMCALL);
+			check_sync("which is still", controls, 1ull << bit | GUEST);
+			check_sync("bad host field", controls,
+				   controls & 2 ? -VMFAIL_BAD_HOST : EXIT_VMCALL);
+			check_sync("which is still", controls, 1ull << bit | HOST);
+		}
+		check_sync("a list with the MSR", controls, ENTRY_FAILED | EXIT_BAD_LIST);
+		check_sync("the guest field is still", controls, GUEST);
+		end();
+	}
+}
+
+/* CR4.PKS of vmcs12 is as reserved as that of L1 (KVM-4, KVM-20). */
+static void l2_cr4(uint64_t unused)
+{
+	(void)unused;
+	guest_sync(read_cr4() & CR4_PKS);
+}
+
+static void l1_cr4(uint64_t unused)
+{
+	(void)unused;
+	vmx_start(vmx);
+	vmx->guest_cr4 = CR4_PKS;
+	guest_sync(vmx_run(vmx, l2_cr4, 0));
+	vmx->guest_cr4 = 0;
+	vmx->host_cr4 = CR4_PKS;
+	guest_sync(vmx_run(vmx, nothing, 0));
+	guest_sync(read_cr4() & CR4_PKS);
+}
+
+static void check_cr4(bool pks)
+{
+	if (pks)
+		check_sync("CR4.PKS of L2", 0, CR4_PKS);
+	check_sync("CR4.PKS in the guest field", 0,
+		   pks ? EXIT_VMCALL : ENTRY_FAILED | EXIT_BAD_GUEST);
+	check_sync("CR4.PKS in the host field", 0, pks ? EXIT_VMCALL : -VMFAIL_BAD_HOST);
+	check_sync("CR4.PKS of L1", 0, pks ? CR4_PKS : 0);
+	end();
+}
+
+static void cr4_fields(void)
+{
+	int pks;
+
+	for (pks = PKS_OFF; pks <= PKS_ON; pks++) {
+		start(pks, true, l1_cr4, 0);
+		check_cr4(pks);
 	}
 }
 
@@ -493,6 +645,11 @@ static void hidden(void)
 	check_sync("the hidden entry control", 1, -VMFAIL_BAD_CONTROL);
 	check_sync("the hidden exit control", 2, -VMFAIL_BAD_CONTROL);
 	end();
+
+	vm = vm_new();
+	vmx = vmx_new(vm, false);
+	vcpu = vcpu_new(vm, PKS_OFF, l1_cr4, 0);
+	check_cr4(false);
 }
 
 static const struct test hidden_tests[] = {
@@ -501,14 +658,19 @@ static const struct test hidden_tests[] = {
 
 static const struct test tests[] = {
 	{ "kvm.nested.capabilities", "KVM-20", capabilities, NULL },
-	{ "kvm.nested.narrowed", "KVM-20", narrowed, NULL },
+	{ "kvm.nested.narrowed", "KVM-20, KVM-26", narrowed, NULL },
 	{ "kvm.nested.values", "KVM-17, KVM-18", values, NULL },
 	{ "kvm.nested.values_set_by_host", "KVM-17, KVM-18", values_set_by_host, NULL },
 	{ "kvm.nested.bad_fields", "KVM-19", bad_fields, NULL },
 	{ "kvm.nested.late_vmfail", "KVM-19", late_vmfail, NULL },
 	{ "kvm.nested.bitmap_and_filter", "KVM-5, KVM-21", bitmap_and_filter, NULL },
 	{ "kvm.nested.filter_in_l2", "KVM-5", filter_in_l2, NULL },
+	{ "kvm.nested.filter_of_other_in_l2", "KVM-5", filter_of_other_in_l2, NULL },
 	{ "kvm.nested.without_pks", "KVM-4, KVM-20", without_pks, NULL },
+	{ "kvm.nested.memory_without_pks", "KVM-26", memory_without_pks, NULL },
+	{ "kvm.nested.bad_fields_without_pks", "KVM-26, PKS-15, PKS-16", bad_fields_without_pks,
+	  NULL },
+	{ "kvm.nested.cr4_fields", "KVM-4, KVM-12, KVM-20", cr4_fields, NULL },
 	{ "kvm.nested.translate", "KVM-13, KVM-15", translate, NULL },
 };
 

@@ -93,7 +93,7 @@ int vcpu_restore(struct vcpu *vcpu, struct state *s, enum step step)
 {
 	switch (step) {
 	case CPUID:
-		return vcpu_set_cpuid(vcpu, PKS_ON);
+		return vcpu_set_cpuid(vcpu, vcpu->pks);
 	case FEATURE_CONTROL:
 		return restore_feature_control(vcpu, s);
 	case SREGS:
@@ -121,6 +121,7 @@ struct vcpu *vcpu_twin(const struct vcpu *from)
 	to->cpu = from->cpu;
 	to->start = from->start;
 	to->stack = from->stack;
+	to->pks = from->pks;
 	to->hyperv = from->hyperv;
 	return to;
 }

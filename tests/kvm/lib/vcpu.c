@@ -155,6 +155,7 @@ int vcpu_set_cpuid(struct vcpu *vcpu, int pks)
 	struct kvm_cpuid2 *cpuid = kvm_cpuid();
 	struct kvm_cpuid_entry2 *leaf = cpuid_leaf(cpuid, 7, 0);
 
+	vcpu->pks = pks;
 	REQUIRE(leaf, "KVM supports no CPUID leaf 7");
 	leaf->ecx &= ~(1u << 31);
 	leaf->ecx |= (uint32_t)pks << 31;

@@ -248,15 +248,20 @@ void vm_irqchip(struct vm *vm)
 		strerror(errno));
 }
 
-void vm_filter(struct vm *vm, uint32_t deny)
+void vm_filter_msr(struct vm *vm, uint32_t msr, uint32_t deny)
 {
 	uint8_t refuse = 0;
 	struct kvm_msr_filter f = {
 		.flags = KVM_MSR_FILTER_DEFAULT_ALLOW,
-		.ranges[0] = { .flags = deny, .nmsrs = !!deny, .base = MSR_PKRS,
+		.ranges[0] = { .flags = deny, .nmsrs = !!deny, .base = msr,
 			       .bitmap = &refuse },
 	};
 
 	REQUIRE(!ioctl(vm->fd, KVM_X86_SET_MSR_FILTER, &f), "KVM_X86_SET_MSR_FILTER: %s",
 		strerror(errno));
+}
+
+void vm_filter(struct vm *vm, uint32_t deny)
+{
+	vm_filter_msr(vm, MSR_PKRS, deny);
 }

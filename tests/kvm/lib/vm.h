@@ -42,6 +42,7 @@ struct vcpu {
 	struct cpu *cpu;
 	struct kvm_sregs start;
 	uint64_t stack;
+	int pks;	/* what its CPUID has */
 	int hyperv;	/* what of it the guest has: evmcs.h */
 };
 
@@ -67,8 +68,9 @@ void vm_free(struct vm *vm);
 /* To exchange KVM's modules: of such a VM only vm_twin() and vm_free() may be asked. */
 void vm_leave(struct vm *vm);
 void vm_irqchip(struct vm *vm);
-/* Denies IA32_PKRS: KVM_MSR_FILTER_READ, _WRITE, both or none. */
-void vm_filter(struct vm *vm, uint32_t deny);
+/* Denies the guest one MSR: KVM_MSR_FILTER_READ, _WRITE, both or none. */
+void vm_filter_msr(struct vm *vm, uint32_t msr, uint32_t deny);
+void vm_filter(struct vm *vm, uint32_t deny);		/* IA32_PKRS */
 void vm_slot(struct vm *vm, uint64_t gpa, void *memory, uint64_t size);
 void *vm_pages(struct vm *vm, unsigned int count);	/* zeroed */
 /*

@@ -12,8 +12,6 @@
 #define EPT_WRITE_BACK		(6ull << 3)
 #define EPT_BIG			(1ull << 7)
 #define EPTP_4_LEVELS		(3ull << 3)
-#define MSR_FS_BASE		0xc0000100
-#define MSR_GS_BASE		0xc0000101
 
 extern char vmx_exited[], vmx_l2_start[];
 int vmx_enter(void (*fn)(uint64_t), uint64_t arg, int launched);
@@ -172,8 +170,10 @@ void vmx_load_controls(unsigned int controls)
 int64_t vmx_run(struct vmx *vmx, void (*fn)(uint64_t), uint64_t arg)
 {
 	const uint64_t fields[][2] = {
-		{ 0x6c00, read_cr0() }, { 0x6c02, read_cr3() }, { 0x6c04, read_cr4() },
-		{ 0x6800, read_cr0() }, { 0x6802, read_cr3() }, { 0x6804, read_cr4() },
+		{ 0x6c00, read_cr0() }, { 0x6c02, read_cr3() },
+		{ 0x6c04, read_cr4() | vmx->host_cr4 },
+		{ 0x6800, read_cr0() }, { 0x6802, read_cr3() },
+		{ 0x6804, read_cr4() | vmx->guest_cr4 },
 		{ 0x681c, vmx->stack }, { 0x681e, (uint64_t)vmx_l2_start }, { 0x6820, 0x202 },
 	};
 	unsigned int i;

@@ -31,6 +31,8 @@
 #define VMCS_HOST_PKRS		0x2c06
 #define VMCS_MSR_BITMAP		0x2004
 #define VMCS_EPTP		0x201a
+#define VMCS_ENTRY_LIST		0x200a
+#define VMCS_ENTRY_LIST_COUNT	0x4014
 #define VMCS_EXIT_REASON	0x4402
 #define VMCS_PIN_CTLS		0x4000
 #define VMCS_PROC_CTLS		0x4002
@@ -39,7 +41,11 @@
 #define VMCS_PROC_CTLS2		0x401e
 #define VMCS_ERROR		0x4400
 
-enum { EXIT_INIT = 3, EXIT_VMCALL = 18, EXIT_RDMSR = 31, EXIT_WRMSR = 32, EXIT_BAD_GUEST = 33 };
+enum {
+	EXIT_INIT = 3, EXIT_VMCALL = 18, EXIT_RDMSR = 31, EXIT_WRMSR = 32, EXIT_BAD_GUEST = 33,
+	EXIT_BAD_LIST = 34
+};
+#define ENTRY_FAILED (1ll << 31)
 enum { VMFAIL_BAD_CONTROL = 7, VMFAIL_BAD_HOST = 8 };
 /* No VM-instruction error, which are small: there is no VMCS that would hold one. */
 enum { VMFAIL_INVALID = 1 << 16 };
@@ -48,6 +54,7 @@ struct vmx {
 	uint64_t *region, *vmcs, *msr_bitmap;	/* a page each */
 	uint64_t *ept;				/* or NULL */
 	uint64_t stack;				/* of L2 */
+	uint64_t host_cr4, guest_cr4;		/* of the VMCS: bits more than L1 has */
 	bool launched;
 	char *evmcs;		/* in use instead of the VMCS, or NULL: evmcs.h */
 	char *assist, *evmcs_pages;

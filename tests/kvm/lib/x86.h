@@ -5,6 +5,8 @@
 
 #define MSR_PKRS	0x6e1
 #define MSR_BIOS_SIGN_ID 0x8b	/* intercepted on every kernel: KVM emulates it */
+#define MSR_FS_BASE	0xc0000100
+#define MSR_GS_BASE	0xc0000101
 #define CR0_PE		(1u << 0)
 #define CR0_MP		(1u << 1)
 #define CR0_ET		(1u << 4)
