@@ -3,6 +3,7 @@
  * Exceptions, and the calls that survive them. Handlers never return to where
  * the exception came from: they end the call_at() in progress, or the guest.
  */
+#include "vectors.h"
 #include "x86.h"
 
 /* Offsets in struct trap. */
@@ -13,21 +14,11 @@
 #define TRAP_VALUE	32
 
 	.text
-	/* The first 32 vectors, VECTOR_STUB_SIZE (16) bytes each. */
+	/* VECTOR_STUB_SIZE (16) bytes each. */
 	.globl vector_stubs
 	.balign 16
 vector_stubs:
-	vector = 0
-	.rept 32
-	.balign 16
-	/* Vectors 8, 10-14, 17, 21, 29 and 30 push an error code. */
-	.if !((0x60227d00 >> vector) & 1)
-	push	$0
-	.endif
-	push	$vector
-	jmp	common
-	vector = vector + 1
-	.endr
+	vector_stubs common
 
 common:
 	cmpq	$0, call_rsp

@@ -120,8 +120,8 @@ static void l1_loads(uint64_t controls)
 {
 	vmx_start(vmx);
 	vmx_load_controls(controls);
-	vmwrite(VMCS_GUEST_PKRS, VALUE);
-	vmwrite(VMCS_HOST_PKRS, VALUE);
+	vmwrite(GUEST_PKRS, VALUE);
+	vmwrite(HOST_PKRS, VALUE);
 	guest_sync(vmx_run(vmx, nothing, 0));
 }
 

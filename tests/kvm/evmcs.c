@@ -109,11 +109,11 @@ static void l2_counts(uint64_t unused)
 static void set_controls(unsigned int controls)
 {
 	void *evmcs = vmx->evmcs;
-	uint64_t entry = evmcs_read(evmcs, VMCS_ENTRY_CTLS) & ~(uint64_t)ENTRY_LOAD_PKRS;
-	uint64_t exit = evmcs_read(evmcs, VMCS_EXIT_CTLS) & ~(uint64_t)EXIT_LOAD_PKRS;
+	uint64_t entry = evmcs_read(evmcs, ENTRY_CONTROLS) & ~(uint64_t)ENTRY_LOAD_PKRS;
+	uint64_t exit = evmcs_read(evmcs, EXIT_CONTROLS) & ~(uint64_t)EXIT_LOAD_PKRS;
 
-	evmcs_write(evmcs, VMCS_ENTRY_CTLS, entry | (controls & 1 ? ENTRY_LOAD_PKRS : 0));
-	evmcs_write(evmcs, VMCS_EXIT_CTLS, exit | (controls & 2 ? EXIT_LOAD_PKRS : 0));
+	evmcs_write(evmcs, ENTRY_CONTROLS, entry | (controls & 1 ? ENTRY_LOAD_PKRS : 0));
+	evmcs_write(evmcs, EXIT_CONTROLS, exit | (controls & 2 ? EXIT_LOAD_PKRS : 0));
 	*evmcs_clean_fields(evmcs) = 0;
 }
 
@@ -128,7 +128,7 @@ static void l1_sets_controls(uint64_t unused)
 	for (i = 0; i < 8; i++) {
 		set_controls(i & 3);
 		vmx->launched = i & 4;
-		evmcs_write(vmx->evmcs, VMCS_ERROR, 0);
+		evmcs_write(vmx->evmcs, INSTRUCTION_ERROR, 0);
 		wrmsr(MSR_PKRS, L1 + i);
 		guest_sync(vmx_run(vmx, l2_counts, 0));
 		guest_sync(rdmsr(MSR_PKRS));
@@ -200,8 +200,8 @@ static void l1_values(uint64_t quiet)
 
 	write_cr4(read_cr4() | CR4_PKS);
 	vmx_start(vmx);
-	vmwrite(VMCS_GUEST_PKRS, STALE);
-	vmwrite(VMCS_HOST_PKRS, STALE);
+	vmwrite(GUEST_PKRS, STALE);
+	vmwrite(HOST_PKRS, STALE);
 	evmcs_start(vmx);
 	for (i = 0; i < COUNT(entries); i++) {
 		evmcs_use(vmx, entries[i].which);
@@ -288,11 +288,11 @@ static void l1_looks(uint64_t unused)
 	evmcs_start(vmx);
 	wrmsr(MSR_PKRS, L1);
 	guest_sync(vmx_run(vmx, l2_change_quietly, L2));
-	guest_sync(vmread_fails(VMCS_EXIT_REASON));
-	guest_sync(vmread_fails(VMCS_GUEST_PKRS));
-	guest_sync(evmcs_read(vmx->evmcs, VMCS_ERROR));
-	guest_sync(vmread_fails(VMCS_HOST_PKRS));
-	guest_sync(evmcs_read(vmx->evmcs, VMCS_ERROR));
+	guest_sync(vmread_fails(EXIT_REASON));
+	guest_sync(vmread_fails(GUEST_PKRS));
+	guest_sync(evmcs_read(vmx->evmcs, INSTRUCTION_ERROR));
+	guest_sync(vmread_fails(HOST_PKRS));
+	guest_sync(evmcs_read(vmx->evmcs, INSTRUCTION_ERROR));
 }
 
 static void no_field(void)

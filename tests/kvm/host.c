@@ -261,9 +261,9 @@ static void l1(uint64_t value)
 
 	vmx_start(vmx);
 	for (i = 0;; i++) {
-		vmx_control(VMCS_ENTRY_CTLS, i & 1 ? ENTRY_LOAD_PKRS : 0,
+		vmx_control(ENTRY_CONTROLS, i & 1 ? ENTRY_LOAD_PKRS : 0,
 			    i & 1 ? 0 : ENTRY_LOAD_PKRS);
-		vmx_control(VMCS_EXIT_CTLS, i & 2 ? EXIT_LOAD_PKRS : 0,
+		vmx_control(EXIT_CONTROLS, i & 2 ? EXIT_LOAD_PKRS : 0,
 			    i & 2 ? 0 : EXIT_LOAD_PKRS);
 		value = (value * 0x01000193 + i) & ~KEY_BITS(OWN_KEY, 3);
 		wrmsr(MSR_PKRS, value & 0xffffffff);

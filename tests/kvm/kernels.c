@@ -60,8 +60,8 @@ static void l1_syncs(uint64_t i)
 	vmx_start(m->vmx);
 	if (m->use)
 		vmx_load_controls(m->use);
-	vmwrite(VMCS_GUEST_PKRS, GUEST);
-	vmwrite(VMCS_HOST_PKRS, HOST);
+	vmwrite(GUEST_PKRS, GUEST);
+	vmwrite(HOST_PKRS, HOST);
 	guest_sync(0);
 	guest_sync(vmx_run(m->vmx, l2_syncs, 0));
 	guest_sync(try_rdmsr(MSR_PKRS, &value));

@@ -53,13 +53,13 @@ static void l1_values(uint64_t controls)
 	write_cr4(read_cr4() | CR4_PKS);
 	vmx_start(vmx);
 	vmx_load_controls(controls);
-	vmwrite(VMCS_GUEST_PKRS, GUEST);
-	vmwrite(VMCS_HOST_PKRS, HOST);
+	vmwrite(GUEST_PKRS, GUEST);
+	vmwrite(HOST_PKRS, HOST);
 	wrmsr(MSR_PKRS, L1);
 	guest_sync(0);
 	guest_sync(vmx_run(vmx, l2_change, L2));
 	guest_sync(rdmsr(MSR_PKRS));
-	guest_sync(vmread(VMCS_GUEST_PKRS));
+	guest_sync(vmread(GUEST_PKRS));
 }
 
 /* Moves, then runs to the next sync. */
@@ -124,12 +124,12 @@ static void l1_memory(uint64_t controls)
 	vmx_start(vmx);
 	vmx_load_controls(controls);
 	for (i = 0; i < 2; i++) {
-		vmwrite(VMCS_GUEST_PKRS, memory(GUEST + i, controls & 1));
-		vmwrite(VMCS_HOST_PKRS, memory(HOST + i, controls & 2));
+		vmwrite(GUEST_PKRS, memory(GUEST + i, controls & 1));
+		vmwrite(HOST_PKRS, memory(HOST + i, controls & 2));
 		guest_sync(0);
 		guest_sync(vmx_run(vmx, l2_syncs, 0));
-		guest_sync(vmread(VMCS_GUEST_PKRS));
-		guest_sync(vmread(VMCS_HOST_PKRS));
+		guest_sync(vmread(GUEST_PKRS));
+		guest_sync(vmread(HOST_PKRS));
 	}
 }
 
@@ -217,7 +217,7 @@ static void l1_tries(uint64_t controls)
 {
 	vmx_start(vmx);
 	vmx_load_controls(controls);
-	vmwrite(VMCS_GUEST_PKRS, GUEST);
+	vmwrite(GUEST_PKRS, GUEST);
 	wrmsr(MSR_PKRS, L1);
 	guest_sync(vmx_run(vmx, l2_tries, 0));
 }
@@ -292,8 +292,8 @@ static void l1_rounds(uint64_t random, bool in_step)
 		const unsigned int controls = rounds & 3;
 
 		vmx_load_controls(controls);
-		vmwrite(VMCS_GUEST_PKRS, guest);
-		vmwrite(VMCS_HOST_PKRS, host);
+		vmwrite(GUEST_PKRS, guest);
+		vmwrite(HOST_PKRS, host);
 		if (has_pks)
 			wrmsr(MSR_PKRS, l1);
 		if (in_step)
@@ -301,7 +301,7 @@ static void l1_rounds(uint64_t random, bool in_step)
 		if (vmx_run(vmx, has_pks ? l2_once : l2_nothing, l2) != EXIT_VMCALL)
 			guest_sync(1);
 		if (!has_pks) {
-			if (vmread(VMCS_GUEST_PKRS) != guest || vmread(VMCS_HOST_PKRS) != host)
+			if (vmread(GUEST_PKRS) != guest || vmread(HOST_PKRS) != host)
 				guest_sync(5 | controls << 8);
 			continue;
 		}
@@ -309,7 +309,7 @@ static void l1_rounds(uint64_t random, bool in_step)
 			guest_sync(2 | controls << 8);
 		if (l2_found != (controls & 1 ? guest : l1))
 			guest_sync(3 | controls << 8);
-		if (vmread(VMCS_GUEST_PKRS) != l2)
+		if (vmread(GUEST_PKRS) != l2)
 			guest_sync(4 | controls << 8);
 	}
 }

@@ -70,10 +70,10 @@ static void l1_both_controls(uint64_t unused)
 {
 	(void)unused;
 	vmx_start(vmx);
-	vmx_control(VMCS_ENTRY_CTLS, ENTRY_LOAD_PKRS, 0);
+	vmx_control(ENTRY_CONTROLS, ENTRY_LOAD_PKRS, 0);
 	guest_sync(vmx_run(vmx, nothing, 0));
-	vmx_control(VMCS_ENTRY_CTLS, 0, ENTRY_LOAD_PKRS);
-	vmx_control(VMCS_EXIT_CTLS, EXIT_LOAD_PKRS, 0);
+	vmx_control(ENTRY_CONTROLS, 0, ENTRY_LOAD_PKRS);
+	vmx_control(EXIT_CONTROLS, EXIT_LOAD_PKRS, 0);
 	guest_sync(vmx_run(vmx, nothing, 0));
 }
 
@@ -120,12 +120,12 @@ static void l1_values(uint64_t controls)
 	write_cr4(read_cr4() | CR4_PKS);
 	vmx_start(vmx);
 	vmx_load_controls(controls);
-	vmwrite(VMCS_GUEST_PKRS, GUEST);
-	vmwrite(VMCS_HOST_PKRS, HOST);
+	vmwrite(GUEST_PKRS, GUEST);
+	vmwrite(HOST_PKRS, HOST);
 	wrmsr(MSR_PKRS, L1);
 	guest_sync(vmx_run(vmx, l2_change, L2));
 	guest_sync(rdmsr(MSR_PKRS));
-	guest_sync(vmread(VMCS_GUEST_PKRS));
+	guest_sync(vmread(GUEST_PKRS));
 }
 
 /* KVM-17, KVM-18; with set, userspace changes L2's value while L2 is active. */
@@ -170,13 +170,13 @@ static void l1_bad_fields(uint64_t controls)
 	vmx_start(vmx);
 	vmx_load_controls(controls);
 	for (bit = 32; bit < 64; bit++) {
-		vmwrite(VMCS_GUEST_PKRS, 1ull << bit | GUEST);
-		vmwrite(VMCS_HOST_PKRS, HOST);
+		vmwrite(GUEST_PKRS, 1ull << bit | GUEST);
+		vmwrite(HOST_PKRS, HOST);
 		wrmsr(MSR_PKRS, L1);
 		guest_sync(vmx_run(vmx, nothing, 0));
 		guest_sync(rdmsr(MSR_PKRS));
-		vmwrite(VMCS_GUEST_PKRS, GUEST);
-		vmwrite(VMCS_HOST_PKRS, 1ull << bit | HOST);
+		vmwrite(GUEST_PKRS, GUEST);
+		vmwrite(HOST_PKRS, 1ull << bit | HOST);
 		wrmsr(MSR_PKRS, L1);
 		guest_sync(vmx_run(vmx, nothing, 0));
 		guest_sync(rdmsr(MSR_PKRS));
@@ -208,10 +208,6 @@ static void bad_fields(void)
  * field and the list: L1 has a virtual-APIC page where there is no memory.
  * To L1 it is VMfail, which loads nothing, no list either (KVM-19).
  */
-#define VMCS_VIRTUAL_APIC	0x2012
-#define VMCS_TPR_THRESHOLD	0x401c
-#define VMCS_EXIT_LIST		0x2008
-#define VMCS_EXIT_LIST_COUNT	0x4010
 #define PROC_TPR_SHADOW		(1u << 21)
 
 static const struct { uint32_t msr, reserved; uint64_t value; }
@@ -223,25 +219,25 @@ static void l1_late_vmfail(uint64_t controls)
 
 	vmx_start(vmx);
 	vmx_load_controls(controls);
-	vmx_control(VMCS_PROC_CTLS, PROC_TPR_SHADOW, 0);
-	vmwrite(VMCS_GUEST_PKRS, GUEST);
-	vmwrite(VMCS_HOST_PKRS, HOST);
-	vmwrite(VMCS_VIRTUAL_APIC, MMIO);
-	vmwrite(VMCS_TPR_THRESHOLD, 0);
-	vmwrite(VMCS_ENTRY_LIST, (uint64_t)&entry_list);
-	vmwrite(VMCS_EXIT_LIST, (uint64_t)&exit_list);
+	vmx_control(PROC_CONTROLS, PROC_TPR_SHADOW, 0);
+	vmwrite(GUEST_PKRS, GUEST);
+	vmwrite(HOST_PKRS, HOST);
+	vmwrite(VIRTUAL_APIC_ADDR, MMIO);
+	vmwrite(TPR_THRESHOLD, 0);
+	vmwrite(ENTRY_MSR_LOAD_ADDR, (uint64_t)&entry_list);
+	vmwrite(EXIT_MSR_LOAD_ADDR, (uint64_t)&exit_list);
 	for (lists = 0; lists < 4; lists++) {
-		vmwrite(VMCS_ENTRY_LIST_COUNT, lists & 1);
-		vmwrite(VMCS_EXIT_LIST_COUNT, lists >> 1);
+		vmwrite(ENTRY_MSR_LOAD_COUNT, lists & 1);
+		vmwrite(EXIT_MSR_LOAD_COUNT, lists >> 1);
 		wrmsr(MSR_PKRS, L1);
 		guest_sync(vmx_run(vmx, nothing, 0));
 		guest_sync(rdmsr(MSR_PKRS));
-		guest_sync(vmread(VMCS_GUEST_PKRS));
+		guest_sync(vmread(GUEST_PKRS));
 	}
 	/* Nothing is left of them in an entry that succeeds. */
-	vmwrite(VMCS_ENTRY_LIST_COUNT, 0);
-	vmwrite(VMCS_EXIT_LIST_COUNT, 0);
-	vmx_control(VMCS_PROC_CTLS, 0, PROC_TPR_SHADOW);
+	vmwrite(ENTRY_MSR_LOAD_COUNT, 0);
+	vmwrite(EXIT_MSR_LOAD_COUNT, 0);
+	vmx_control(PROC_CONTROLS, 0, PROC_TPR_SHADOW);
 	guest_sync(vmx_run(vmx, nothing, 0));
 	guest_sync(rdmsr(MSR_PKRS));
 }
@@ -298,7 +294,7 @@ static void l1_bitmap(uint64_t unused)
 		guest_sync(l2_vector);
 		guest_sync(vmx_run(vmx, l2_write, 0));
 		guest_sync(l2_vector);
-		guest_sync(vmread(VMCS_GUEST_PKRS));
+		guest_sync(vmread(GUEST_PKRS));
 	}
 }
 
@@ -402,7 +398,7 @@ static void l1_without_pks(uint64_t controls)
 {
 	vmx_start(vmx);
 	vmx_load_controls(controls);
-	vmwrite(VMCS_GUEST_PKRS, GUEST);
+	vmwrite(GUEST_PKRS, GUEST);
 	guest_sync(vmx_run(vmx, l2_without_pks, 0));
 	guest_sync(try_cr4(read_cr4() | CR4_PKS));
 }
@@ -453,11 +449,11 @@ static void l1_memory(uint64_t unused)
 		const unsigned int controls = controls_of(i);
 
 		vmx_load_controls(controls);
-		vmwrite(VMCS_GUEST_PKRS, memory(GUEST + i, controls & 1));
-		vmwrite(VMCS_HOST_PKRS, memory(HOST + i, controls & 2));
+		vmwrite(GUEST_PKRS, memory(GUEST + i, controls & 1));
+		vmwrite(HOST_PKRS, memory(HOST + i, controls & 2));
 		guest_sync(vmx_run(vmx, l2_syncs, 0));
-		guest_sync(vmread(VMCS_GUEST_PKRS));
-		guest_sync(vmread(VMCS_HOST_PKRS));
+		guest_sync(vmread(GUEST_PKRS));
+		guest_sync(vmread(HOST_PKRS));
 	}
 }
 
@@ -493,20 +489,20 @@ static void l1_bad_memory(uint64_t controls)
 	vmx_start(vmx);
 	vmx_load_controls(controls);
 	for (bit = 32; bit < 64; bit++) {
-		vmwrite(VMCS_GUEST_PKRS, 1ull << bit | GUEST);
-		vmwrite(VMCS_HOST_PKRS, HOST);
+		vmwrite(GUEST_PKRS, 1ull << bit | GUEST);
+		vmwrite(HOST_PKRS, HOST);
 		guest_sync(vmx_run(vmx, nothing, 0));
-		guest_sync(vmread(VMCS_GUEST_PKRS));
-		vmwrite(VMCS_GUEST_PKRS, GUEST);
-		vmwrite(VMCS_HOST_PKRS, 1ull << bit | HOST);
+		guest_sync(vmread(GUEST_PKRS));
+		vmwrite(GUEST_PKRS, GUEST);
+		vmwrite(HOST_PKRS, 1ull << bit | HOST);
 		guest_sync(vmx_run(vmx, nothing, 0));
-		guest_sync(vmread(VMCS_HOST_PKRS));
+		guest_sync(vmread(HOST_PKRS));
 	}
-	vmwrite(VMCS_HOST_PKRS, HOST);
-	vmwrite(VMCS_ENTRY_LIST, (uint64_t)&zero_list);
-	vmwrite(VMCS_ENTRY_LIST_COUNT, 1);
+	vmwrite(HOST_PKRS, HOST);
+	vmwrite(ENTRY_MSR_LOAD_ADDR, (uint64_t)&zero_list);
+	vmwrite(ENTRY_MSR_LOAD_COUNT, 1);
 	guest_sync(vmx_run(vmx, nothing, 0));
-	guest_sync(vmread(VMCS_GUEST_PKRS));
+	guest_sync(vmread(GUEST_PKRS));
 }
 
 static void bad_fields_without_pks(void)

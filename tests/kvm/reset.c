@@ -260,11 +260,11 @@ static void l1_interrupted(uint64_t controls)
 	write_cr4(read_cr4() | CR4_PKS);
 	vmx_start(vmx);
 	vmx_load_controls(controls);
-	vmwrite(VMCS_GUEST_PKRS, PKRS_VALUE);
-	vmwrite(VMCS_HOST_PKRS, HOST_VALUE);
+	vmwrite(GUEST_PKRS, PKRS_VALUE);
+	vmwrite(HOST_PKRS, HOST_VALUE);
 	guest_sync(vmx_run(vmx, l2_interrupted, 0));
 	guest_sync(rdmsr(MSR_PKRS));
-	guest_sync(vmread(VMCS_GUEST_PKRS));
+	guest_sync(vmread(GUEST_PKRS));
 }
 
 static struct vcpu *vcpu_in_l2(struct vm *vm, unsigned int controls)

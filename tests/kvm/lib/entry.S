@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
+#include "../../../guests/lib/vectors.h"
 #include "guest.h"
 
 	.text
@@ -58,17 +59,7 @@ guest_user:
 	.globl guest_vectors
 	.balign	16
 guest_vectors:
-	vector = 0
-	.rept	32
-	.balign	16
-	/* Those that push an error code; for the others push one. */
-	.if	!((0x60227d00 >> vector) & 1)
-	push	$0
-	.endif
-	push	$vector
-	jmp	exception
-	vector = vector + 1
-	.endr
+	vector_stubs exception
 
 exception:
 	pop	%gs:CPU_VECTOR

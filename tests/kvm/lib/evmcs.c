@@ -20,15 +20,15 @@ static const struct range {
 } ranges[] = {
 	{ 0x0800, 8, 128 },	/* selectors of the guest, and of the host */
 	{ 0x0c00, 7, 8 },
-	{ VMCS_MSR_BITMAP, 1, 120 },
-	{ VMCS_EPTP, 1, 624 },
+	{ MSR_BITMAP, 1, 120 },
+	{ EPT_POINTER, 1, 624 },
 	{ 0x2800, 1, 416 },	/* VMCS link pointer */
-	{ VMCS_PIN_CTLS, 1, 92 },
-	{ VMCS_PROC_CTLS, 1, 788 },
-	{ VMCS_EXIT_CTLS, 1, 96 },
-	{ VMCS_ENTRY_CTLS, 1, 796 },
-	{ VMCS_PROC_CTLS2, 1, 100 },
-	{ VMCS_ERROR, 2, 688 },	/* and VMCS_EXIT_REASON */
+	{ PIN_CONTROLS, 1, 92 },
+	{ PROC_CONTROLS, 1, 788 },
+	{ EXIT_CONTROLS, 1, 96 },
+	{ ENTRY_CONTROLS, 1, 796 },
+	{ PROC2_CONTROLS, 1, 100 },
+	{ INSTRUCTION_ERROR, 2, 688 },	/* and EXIT_REASON */
 	{ 0x4800, 18, 144 },	/* limits and access rights */
 	{ 0x6800, 3, 544 },	/* CR0, CR3, CR4 */
 	{ 0x6806, 10, 216 },	/* bases */

@@ -58,19 +58,19 @@ static void controls(const struct vmx *vmx)
 {
 	uint32_t proc = PROC_MSR_BITMAPS | (vmx->ept ? PROC_SECONDARY : 0);
 	const uint64_t fields[][2] = {
-		{ VMCS_PIN_CTLS, allowed(MSR_VMX_TRUE_PIN_CTLS, 0) },
-		{ VMCS_PROC_CTLS, allowed(MSR_VMX_TRUE_PROC_CTLS, proc) },
-		{ VMCS_EXIT_CTLS, allowed(MSR_VMX_TRUE_EXIT_CTLS, EXIT_HOST_64) },
-		{ VMCS_ENTRY_CTLS, allowed(MSR_VMX_TRUE_ENTRY_CTLS, ENTRY_GUEST_64) },
-		{ VMCS_MSR_BITMAP, (uint64_t)vmx->msr_bitmap },
-		{ 0x2800, ~0ull },	/* VMCS link pointer */
+		{ PIN_CONTROLS, allowed(MSR_VMX_TRUE_PIN_CTLS, 0) },
+		{ PROC_CONTROLS, allowed(MSR_VMX_TRUE_PROC_CTLS, proc) },
+		{ EXIT_CONTROLS, allowed(MSR_VMX_TRUE_EXIT_CTLS, EXIT_HOST_64) },
+		{ ENTRY_CONTROLS, allowed(MSR_VMX_TRUE_ENTRY_CTLS, ENTRY_GUEST_64) },
+		{ MSR_BITMAP, (uint64_t)vmx->msr_bitmap },
+		{ VMCS_LINK_POINTER, ~0ull },
 	};
 
 	WRITE_FIELDS(fields);
 	if (!vmx->ept)
 		return;
-	vmwrite(VMCS_PROC_CTLS2, allowed(MSR_VMX_PROC_CTLS2, PROC2_EPT));
-	vmwrite(VMCS_EPTP, (uint64_t)vmx->ept | EPTP_4_LEVELS | EPT_WRITE_BACK >> 3);
+	vmwrite(PROC2_CONTROLS, allowed(MSR_VMX_PROC_CTLS2, PROC2_EPT));
+	vmwrite(EPT_POINTER, (uint64_t)vmx->ept | EPTP_4_LEVELS | EPT_WRITE_BACK >> 3);
 }
 
 struct table {
@@ -90,9 +90,11 @@ static void tables(void)
 	tss = (tss >> 16 & 0xffffff) | (tss >> 32 & 0xff000000);
 	{
 		const uint64_t fields[][2] = {
-			{ 0x6c0a, tss }, { 0x6814, tss },
-			{ 0x6c0c, gdt.base }, { 0x6816, gdt.base }, { 0x4810, gdt.limit },
-			{ 0x6c0e, idt.base }, { 0x6818, idt.base }, { 0x4812, idt.limit },
+			{ HOST_TR_BASE, tss }, { GUEST_TR_BASE, tss },
+			{ HOST_GDTR_BASE, gdt.base }, { GUEST_GDTR_BASE, gdt.base },
+			{ GUEST_GDTR_LIMIT, gdt.limit },
+			{ HOST_IDTR_BASE, idt.base }, { GUEST_IDTR_BASE, idt.base },
+			{ GUEST_IDTR_LIMIT, idt.limit },
 		};
 
 		WRITE_FIELDS(fields);
@@ -136,8 +138,8 @@ void vmx_start(struct vmx *vmx)
 	controls(vmx);
 	tables();
 	segments();
-	vmwrite(0x6c16, (uint64_t)vmx_exited);
-	vmwrite(0x681a, 0x400);	/* DR7 */
+	vmwrite(HOST_RIP, (uint64_t)vmx_exited);
+	vmwrite(GUEST_DR7, 0x400);
 }
 
 void vmx_control(uint64_t field, uint64_t set, uint64_t clear)
@@ -163,18 +165,18 @@ void vmx_load_controls(unsigned int controls)
 	uint64_t entry = controls & 1 ? ENTRY_LOAD_PKRS : 0;
 	uint64_t exit = controls & 2 ? EXIT_LOAD_PKRS : 0;
 
-	vmx_control(VMCS_ENTRY_CTLS, entry, ENTRY_LOAD_PKRS & ~entry);
-	vmx_control(VMCS_EXIT_CTLS, exit, EXIT_LOAD_PKRS & ~exit);
+	vmx_control(ENTRY_CONTROLS, entry, ENTRY_LOAD_PKRS & ~entry);
+	vmx_control(EXIT_CONTROLS, exit, EXIT_LOAD_PKRS & ~exit);
 }
 
 int64_t vmx_run(struct vmx *vmx, void (*fn)(uint64_t), uint64_t arg)
 {
 	const uint64_t fields[][2] = {
-		{ 0x6c00, read_cr0() }, { 0x6c02, read_cr3() },
-		{ 0x6c04, read_cr4() | vmx->host_cr4 },
-		{ 0x6800, read_cr0() }, { 0x6802, read_cr3() },
-		{ 0x6804, read_cr4() | vmx->guest_cr4 },
-		{ 0x681c, vmx->stack }, { 0x681e, (uint64_t)vmx_l2_start }, { 0x6820, 0x202 },
+		{ HOST_CR0, read_cr0() }, { HOST_CR3, read_cr3() },
+		{ HOST_CR4, read_cr4() | vmx->host_cr4 },
+		{ GUEST_CR0, read_cr0() }, { GUEST_CR3, read_cr3() },
+		{ GUEST_CR4, read_cr4() | vmx->guest_cr4 },
+		{ GUEST_RSP, vmx->stack }, { GUEST_RIP, (uint64_t)vmx_l2_start }, { GUEST_RFLAGS, 0x202 },
 	};
 	unsigned int i;
 
@@ -184,9 +186,9 @@ int64_t vmx_run(struct vmx *vmx, void (*fn)(uint64_t), uint64_t arg)
 	case 1:
 		return -VMFAIL_INVALID;
 	case 2:
-		return -(int64_t)get(vmx, VMCS_ERROR);
+		return -(int64_t)get(vmx, INSTRUCTION_ERROR);
 	}
-	if (!(get(vmx, VMCS_EXIT_REASON) >> 31))
+	if (!(get(vmx, EXIT_REASON) >> 31))
 		vmx->launched = true;
-	return get(vmx, VMCS_EXIT_REASON);
+	return get(vmx, EXIT_REASON);
 }

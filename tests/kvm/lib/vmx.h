@@ -9,6 +9,7 @@
 
 #include <stdbool.h>
 
+#include "../../../guests/lib/vmcs.h"
 #include "vm.h"
 
 #define MSR_FEATURE_CONTROL	0x3a
@@ -27,19 +28,6 @@
 #define EXIT_HOST_64		(1u << 9)
 #define EXIT_LOAD_PKRS		(1u << 29)
 
-#define VMCS_GUEST_PKRS		0x2818
-#define VMCS_HOST_PKRS		0x2c06
-#define VMCS_MSR_BITMAP		0x2004
-#define VMCS_EPTP		0x201a
-#define VMCS_ENTRY_LIST		0x200a
-#define VMCS_ENTRY_LIST_COUNT	0x4014
-#define VMCS_EXIT_REASON	0x4402
-#define VMCS_PIN_CTLS		0x4000
-#define VMCS_PROC_CTLS		0x4002
-#define VMCS_EXIT_CTLS		0x400c
-#define VMCS_ENTRY_CTLS		0x4012
-#define VMCS_PROC_CTLS2		0x401e
-#define VMCS_ERROR		0x4400
 
 enum {
 	EXIT_INIT = 3, EXIT_VMCALL = 18, EXIT_RDMSR = 31, EXIT_WRMSR = 32, EXIT_BAD_GUEST = 33,

@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* For assembly, of the guests and of tests/kvm: the first 32 vectors, 16 bytes each. */
+	.macro	vector_stubs to
+	vector = 0
+	.rept	32
+	.balign	16
+	/* Vectors 8, 10-14, 17, 21, 29 and 30 push an error code; for the others push one. */
+	.if	!((0x60227d00 >> vector) & 1)
+	push	$0
+	.endif
+	push	$vector
+	jmp	\to
+	vector = vector + 1
+	.endr
+	.endm
