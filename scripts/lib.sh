@@ -212,6 +212,25 @@ accepted() {
 	return 1
 }
 
+# copy_edited SOURCE TREE: the files of a kernel source that kvm/steps edits.
+copy_edited() {
+	sed -n 's/^@ \([^ ]*\).*/\1/p' "$TOP"/kvm/steps/*.ed | tr '|' '\n' | sort -u | while read -r _file; do
+		[ ! -f "$1/$_file" ] || { mkdir -p "$2/$(dirname "$_file")" && cp "$1/$_file" "$2/$_file"; }
+	done
+}
+
+# unreviewed DIGESTS: those lines of scripts/texts that kvm/steps/REVIEWED lacks.
+unreviewed() {
+	awk '/^#/ { next }
+		NR == FNR { for (i = 2; i <= NF; i++) reviewed[$1, $i] = 1; next }
+		!(($1, $2) in reviewed)' "$TOP/kvm/steps/REVIEWED" "$1"
+}
+
+# upstream MAKEFILE: the version that a kernel's top makefile says.
+upstream() {
+	awk '/^(VERSION|PATCHLEVEL|SUBLEVEL) =/ { printf "%s%s", dot, $3; dot = "." }' "$1"
+}
+
 # publish FOLDER NAME: rename a finished folder to its place in the cache.
 publish() {
 	mv -T "$1" "$CACHE/$2" 2>/dev/null || [ -d "$CACHE/$2" ] || die "cannot write $CACHE/$2"
