@@ -6,7 +6,7 @@ ASKED := $(if $(filter-out file undefined,$(origin KERNEL)),$(KERNEL))
 CC := gcc
 UNIT := out/tests/unit/pks
 
-.PHONY: help run check l3 same conformance fuzz bench unit mutants modules kernels series port guests clean distclean
+.PHONY: help run check l3 same conformance fuzz bench unit mutants modules kernels series port guests pksctl clean distclean
 
 help:
 	@echo 'make run        watch a guest use PKS under KVM, on any x86-64 machine   (root, network at first)'
@@ -23,6 +23,7 @@ help:
 	@echo 'make series     PKS as patches for git am, in out/series                 (network at first)'
 	@echo 'make port       what a kernel that is not accepted needs                 (network at first)'
 	@echo 'make guests     the guest programs, multiboot files in out/guests'
+	@echo 'make pksctl     the command of a host that gives its guests PKS, out/pksctl/pksctl'
 	@echo 'make clean      remove out/; make distclean: the cache, too'
 	@echo 'Root is needed to install missing Debian packages, a compiler of another release among'
 	@echo 'them, and for nothing else.'
@@ -68,6 +69,9 @@ out/has-pks: scripts/has-pks.c
 
 guests:
 	@$(MAKE) --no-print-directory -f guests/Makefile
+
+pksctl:
+	@$(MAKE) --no-print-directory -s -f pksctl/Makefile
 
 mutants:
 	@tests/mutants/run

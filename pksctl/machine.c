@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <cpuid.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/kvm.h>
+#include <stdlib.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+#include "pksctl.h"
+
+void cpuid(uint32_t leaf, uint32_t sub, uint32_t r[4])
+{
+	__cpuid_count(leaf, sub, r[0], r[1], r[2], r[3]);
+}
+
+bool read_msr(uint32_t msr, uint64_t *value)
+{
+	int fd = open("/dev/cpu/0/msr", O_RDONLY | O_CLOEXEC), why;
+	bool got = fd >= 0 && pread(fd, value, sizeof(*value), msr) == sizeof(*value);
+
+	why = errno;
+	if (fd >= 0)
+		close(fd);
+	errno = why;
+	return got;
+}
+
+bool kvm_cpuid_7_ecx(uint32_t *ecx)
+{
+	enum { MAX = 256 };
+	struct kvm_cpuid2 *c = calloc(1, sizeof(*c) + MAX * sizeof(c->entries[0]));
+	int fd = open("/dev/kvm", O_RDWR | O_CLOEXEC), why;
+	bool got;
+
+	*ecx = 0;
+	c->nent = MAX;
+	got = fd >= 0 && !ioctl(fd, KVM_GET_SUPPORTED_CPUID, c);
+	why = errno;
+	for (uint32_t i = 0; got && i < c->nent; i++)
+		if (c->entries[i].function == 7 && !c->entries[i].index)
+			*ecx = c->entries[i].ecx;
+	if (fd >= 0)
+		close(fd);
+	free(c);
+	errno = why;
+	return got;
+}
+
+bool kvm_feature_msr(uint32_t msr, uint64_t *value)
+{
+	struct {
+		struct kvm_msrs head;
+		struct kvm_msr_entry entry;
+	} m = { .head.nmsrs = 1, .entry.index = msr };
+	int fd = open("/dev/kvm", O_RDWR | O_CLOEXEC);
+	bool got = fd >= 0 && ioctl(fd, KVM_GET_MSRS, &m) == 1;
+
+	if (fd >= 0)
+		close(fd);
+	*value = m.entry.data;
+	return got;
+}
