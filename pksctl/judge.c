@@ -9,17 +9,17 @@
 static bool lacks_processor(struct status *s)
 {
 	if (strcmp(s->vendor, "GenuineIntel"))
-		LACKS("not ready: PKS is a feature of Intel's processors, and this one is of %s", s->vendor);
+		LACKS("PKS is a feature of Intel's processors, and this one is of %s", s->vendor);
 	if (!s->pks && s->hypervisor)
-		LACKS("not ready: this is a virtual machine, and its hypervisor (%s) gives it no PKS: where that is KVM, "
+		LACKS("this is a virtual machine, and its hypervisor (%s) gives it no PKS: where that is KVM, "
 		      "it takes kvm-pks itself, and qemu -cpu host", s->hypervisor_name);
 	if (!s->pks)
-		LACKS("not ready: this processor has no PKS: Sapphire Rapids, Alder Lake and later ones have it");
+		LACKS("this processor has no PKS: Sapphire Rapids, Alder Lake and later ones have it");
 	if (!s->vmx)
-		LACKS("not ready: there is no VMX: turn it on in %s", s->hypervisor ?
+		LACKS("there is no VMX: turn it on in %s", s->hypervisor ?
 		      "the hypervisor (nested virtualization)" : "the firmware's setup");
 	if (s->entry == NO || s->exit == NO)
-		LACKS("not ready: the %s cannot load IA32_PKRS at VM %s", s->hypervisor ? "hypervisor" : "processor",
+		LACKS("the %s cannot load IA32_PKRS at VM %s", s->hypervisor ? "hypervisor" : "processor",
 		      s->entry == NO ? "entry" : "exit");
 	return false;
 }
@@ -38,15 +38,15 @@ static bool installed(void)
 static bool lacks_modules(struct status *s)
 {
 	if (*s->refused)
-		LACKS("not ready: there is no kvm-pks for the kernel %s: %s", s->release, s->refused);
+		LACKS("there is no kvm-pks for the kernel %s: %s", s->release, s->refused);
 	if (*s->intel.unread)
-		LACKS("not ready: %s", s->intel.unread);
+		LACKS("%s", s->intel.unread);
 	if (!installed())
-		LACKS("not ready: kvm-pks is not installed: apt-get install kvm-pks-dkms linux-headers-%s", s->release);
+		LACKS("kvm-pks is not installed: apt-get install kvm-pks-dkms linux-headers-%s", s->release);
 	if (!there(SYSROOT "/lib/modules/%s/build", s->release))
-		LACKS("not ready: kvm-pks is not built for the kernel %s, whose headers are missing: "
+		LACKS("kvm-pks is not built for the kernel %s, whose headers are missing: "
 		      "apt-get install linux-headers-%s", s->release, s->release);
-	LACKS("not ready: kvm-pks is not built for the kernel %s: dkms autoinstall -k %s", s->release, s->release);
+	LACKS("kvm-pks is not built for the kernel %s: dkms autoinstall -k %s", s->release, s->release);
 }
 
 static bool lacks_loading(struct status *s)
@@ -54,29 +54,29 @@ static bool lacks_loading(struct status *s)
 	bool next = s->intel.next_pks && !*s->intel.unread;
 
 	if (s->intel.builtin)
-		LACKS("not ready: KVM is built into the kernel %s: it takes a kernel that has it as modules", s->release);
+		LACKS("KVM is built into the kernel %s: it takes a kernel that has it as modules", s->release);
 	if (s->intel.loaded && *s->param_pks)
 		return false;
 	if (!next)
 		return lacks_modules(s);
 	if (s->secure_boot == YES && !s->intel.next_signed)
-		LACKS("not ready: Secure Boot is on and %s is not signed: mokutil --import /var/lib/dkms/mok.pub, "
+		LACKS("Secure Boot is on and %s is not signed: mokutil --import /var/lib/dkms/mok.pub, "
 		      "a reboot, then dkms build --force", s->intel.next);
 	if (s->intel.loaded)
-		LACKS("not ready: the modules that are loaded have no PKS: pksctl reload");
-	LACKS("not ready: kvm_intel is not loaded: modprobe kvm_intel");
+		LACKS("the modules that are loaded have no PKS: pksctl reload");
+	LACKS("kvm_intel is not loaded: modprobe kvm_intel");
 }
 
 static bool lacks_exposure(struct status *s)
 {
 	if (*s->param_pks == 'Y' && s->guests == NO)
-		LACKS("not ready: KVM offers no PKS although kvm_intel.pks is Y: dmesg may tell why");
+		LACKS("KVM offers no PKS although kvm_intel.pks is Y: dmesg may tell why");
 	if (*s->param_pks == 'Y')
 		return false;
 	if (*s->param_ept == 'N')
-		LACKS("not ready: kvm_intel was loaded with ept=0, which hides PKS: take it out of /etc/modprobe.d and "
+		LACKS("kvm_intel was loaded with ept=0, which hides PKS: take it out of /etc/modprobe.d and "
 		      "the kernel's command line, then pksctl reload");
-	LACKS("not ready: kvm_intel hides PKS: take pks=0 out of /etc/modprobe.d and the kernel's command line, then "
+	LACKS("kvm_intel hides PKS: take pks=0 out of /etc/modprobe.d and the kernel's command line, then "
 	      "pksctl reload");
 }
 

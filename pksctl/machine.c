@@ -5,6 +5,7 @@
 #include <linux/kvm.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 #include "pksctl.h"
 
@@ -59,4 +60,19 @@ bool kvm_feature_msr(uint32_t msr, uint64_t *value)
 		close(fd);
 	*value = m.entry.data;
 	return got;
+}
+
+bool is_root(void)
+{
+	return !geteuid();
+}
+
+bool unload_module(const char *name)
+{
+	return !syscall(SYS_delete_module, name, O_NONBLOCK);
+}
+
+bool load_module(const struct blob *b, const char *options)
+{
+	return !syscall(SYS_init_module, b->data, b->size, options);
 }

@@ -117,8 +117,8 @@ bool read_module(const char *file, struct blob *b, char *why)
 	return got && !status;
 }
 
-/* kvm_intel is kvm-intel.ko, packed or not: whether FILE's name is that of M. */
-static bool is_file_of(const struct module *m, const char *file)
+/* kvm_intel is kvm-intel.ko, or kvm-intel.ko.xz. */
+bool is_file_of(const struct module *m, const char *file)
 {
 	const char *base = strrchr(file, '/') ? strrchr(file, '/') + 1 : file;
 	size_t n = strlen(m->name);
@@ -156,24 +156,28 @@ struct search {
 static void try_file(const char *name, void *arg)
 {
 	struct search *s = arg;
-	char path[PATH_SIZE], why[LINE_SIZE], id[41] = "";
+	char why[LINE_SIZE], id[41] = "";
 	struct blob b;
 
-	put(path, sizeof(path), "%s/%s", s->folder, name);
-	if (!is_file_of(s->m, name) || !read_module(path, &b, why))
+	if (!is_file_of(s->m, name))
+		return;
+	/* The last folder is the kernel's own. */
+	put(s->m->stock, sizeof(s->m->stock), "%s/%s", s->folder, name);
+	if (*s->m->file || !*s->m->id || !read_module(s->m->stock, &b, why))
 		return;
 	if (elf_id(&b, id) && !strcmp(id, s->m->id))
-		put(s->m->file, sizeof(s->m->file), "%s", path);
+		put(s->m->file, sizeof(s->m->file), "%s", s->m->stock);
 	free(b.data);
 }
 
-/* Where a module that is loaded may have come from. */
-static void find_loaded(struct module *m, const char *folder)
+/* Where a module that is loaded may have come from, and the kernel's own. */
+static void find_files(struct module *m, const char *folder)
 {
-	static const char *const places[] = { "kernel/arch/x86/kvm", "extra", "updates", "updates/dkms" };
+	static const char *const places[] = { "updates/dkms", "updates", "extra", "kernel/arch/x86/kvm" };
 	char path[PATH_SIZE];
 
 	for (size_t i = 0; i < sizeof(places) / sizeof(*places); i++) {
+		*m->stock = 0;
 		put(path, sizeof(path), "%s/%s", folder, places[i]);
 		each(path, try_file, &(struct search){ m, path });
 	}
@@ -205,10 +209,7 @@ void look_at_module(struct module *m, const char *name, const char *release)
 		*m->unread = 0;
 		free(b.data);
 	}
-	if (!*m->id)
-		return;
-	if (!strcmp(m->id, m->next_id))
+	if (*m->id && !strcmp(m->id, m->next_id))
 		put(m->file, sizeof(m->file), "%s", m->next);
-	else
-		find_loaded(m, folder);
+	find_files(m, folder);
 }

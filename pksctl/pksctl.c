@@ -1,34 +1,93 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* pksctl: see pksctl.8. */
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include "pksctl.h"
 
-static const char usage[] = "usage: pksctl status [--json]";
+static const char usage[] =
+	"pksctl status [--json], pksctl reload [--json], pksctl vm [--once] [--json], "
+	"pksctl test [--output NAME] [--guests FOLDER] [--cases N] [--json], pksctl --help or --version";
+
+/* Takes --NAME out of the arguments; whether it was there. */
+static bool option(int *argc, char **argv, const char *name)
+{
+	int kept = 2;
+	bool found = false;
+
+	for (int i = 2; i < *argc; i++) {
+		if (!strcmp(argv[i], name))
+			found = true;
+		else
+			argv[kept++] = argv[i];
+	}
+	*argc = kept;
+	return found;
+}
+
+/* Takes --NAME VALUE out of the arguments, the last one counts; VALUE is OTHERWISE if there is none. */
+static const char *value(int *argc, char **argv, const char *name, const char *otherwise)
+{
+	int kept = 2;
+
+	for (int i = 2; i < *argc; i++) {
+		if (strcmp(argv[i], name)) {
+			argv[kept++] = argv[i];
+			continue;
+		}
+		if (++i == *argc || !*argv[i])
+			die(CANNOT, "%s needs a value: usage: %s", name, usage);
+		otherwise = argv[i];
+	}
+	*argc = kept;
+	return otherwise;
+}
+
+static unsigned long number(const char *text)
+{
+	char *end;
+	unsigned long n = strtoul(text, &end, 10);
+
+	if (*text < '1' || *text > '9' || *end || n > 1000000000)
+		die(CANNOT, "--cases %s is not a number from 1 to 1000000000", text);
+	return n;
+}
+
+static int run(int argc, char **argv)
+{
+	const char *command = argv[1];
+	bool json = option(&argc, argv, "--json");
+	bool once = !strcmp(command, "vm") && option(&argc, argv, "--once");
+	bool test = !strcmp(command, "test");
+	const char *output = test ? value(&argc, argv, "--output", NULL) : NULL;
+	const char *guests = test ? value(&argc, argv, "--guests", GUESTS) : NULL;
+	const char *cases = test ? value(&argc, argv, "--cases", NULL) : NULL;
+
+	if (argc > 2)
+		die(CANNOT, "%s does not take the argument %s: usage: %s", command, argv[2], usage);
+	if (!strcmp(command, "status"))
+		return cmd_status(json);
+	if (!strcmp(command, "reload"))
+		return cmd_reload(json);
+	if (!strcmp(command, "vm"))
+		return cmd_vm(json, once);
+	if (test)
+		return cmd_test(json, cases ? number(cases) : 0, guests, output);
+	die(CANNOT, "there is no command %s: usage: %s", command, usage);
+}
 
 int main(int argc, char **argv)
 {
-	bool json = false;
-	int status;
+	int status = OK;
 
-	if (argc == 2 && (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h"))) {
-		puts(usage);
-		return OK;
-	}
-	if (argc == 2 && !strcmp(argv[1], "--version")) {
-		puts("pksctl " VERSION);
-		return OK;
-	}
 	if (argc < 2)
-		die(CANNOT, "say what to do: %s", usage);
-	for (int i = 2; i < argc; i++) {
-		if (strcmp(argv[i], "--json"))
-			die(CANNOT, "%s takes no argument %s: %s", argv[1], argv[i], usage);
-		json = true;
-	}
-	if (strcmp(argv[1], "status"))
-		die(CANNOT, "there is no command %s: %s", argv[1], usage);
-	status = cmd_status(json);
+		die(CANNOT, "no command: usage: %s", usage);
+	if (argc == 2 && !strcmp(argv[1], "--help"))
+		printf("usage: %s\n", usage);
+	else if (argc == 2 && !strcmp(argv[1], "--version"))
+		puts("pksctl " VERSION);
+	else
+		status = run(argc, argv);
 	if (fflush(stdout) || ferror(stdout))
 		die(CANNOT, "the output cannot be written: %s", strerror(errno));
 	return status;

@@ -7,6 +7,7 @@
 #ifndef PKSCTL_H
 #define PKSCTL_H
 
+#include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -42,6 +43,7 @@ void die(int status, const char *fmt, ...) SAYS(2) __attribute__((noreturn));
 void put(char *buf, size_t size, const char *fmt, ...) SAYS(3);
 /* The file's first line, without its end; false if it cannot be read (errno). */
 bool read_line(char *buf, size_t size, const char *fmt, ...) SAYS(3);
+double seconds_now(void);
 bool there(const char *fmt, ...) SAYS(1);
 /* Calls SEE with each name in a folder that is not hidden, and how many there were. */
 int each(const char *folder, void (*see)(const char *name, void *arg), void *arg);
@@ -76,12 +78,18 @@ bool kvm_cpuid_7_ecx(uint32_t *ecx);
 /* What KVM lets a guest hypervisor have in a VMX capability MSR; false with errno. */
 bool kvm_feature_msr(uint32_t msr, uint64_t *value);
 
+bool is_root(void);
+/* False with errno; EAGAIN where it is in use. */
+bool unload_module(const char *name);
+bool load_module(const struct blob *b, const char *options);
+
 /* modules.c */
 struct module {
 	const char *name;		/* as lsmod has it */
 	bool loaded, builtin;
 	char id[41];			/* the build ID of what is loaded, or "" */
 	char file[PATH_SIZE];		/* the file with that, "" if none is known */
+	char stock[PATH_SIZE];		/* the kernel's own, or "" */
 	char next[PATH_SIZE];		/* the file that modprobe would load, or "" */
 	char next_id[41];
 	bool next_pks;			/* that one has the parameter pks */
@@ -89,6 +97,8 @@ struct module {
 	char unread[LINE_SIZE];		/* why next could not be read, or "" */
 };
 void look_at_module(struct module *m, const char *name, const char *release);
+/* Whether FILE's name, packed or not, is that of the module. */
+bool is_file_of(const struct module *m, const char *file);
 /* A module's file, decompressed; false with the reason in WHY (LINE_SIZE). */
 bool read_module(const char *file, struct blob *b, char *why);
 
@@ -115,6 +125,56 @@ struct status {
 void look(struct status *s);
 void judge(struct status *s);	/* judge.c: fills in what is missing */
 void json_host(struct json *j, const struct status *s);	/* the members of an object */
+void print_host(FILE *out, const struct status *s);	/* as text */
 int cmd_status(bool json);
+
+/* vm.c: a process that has /dev/kvm open, and a VM of its own if it runs one. */
+struct vm {
+	int pid, vcpus;
+	bool runs, counted;		/* whether exits are known */
+	char name[64];
+	unsigned long long exits;
+	enum tri pks;			/* as it was started, where that can be told */
+};
+struct vms {
+	struct vm *list;
+	size_t n;
+	int hidden;			/* processes that only root may look at */
+};
+void find_vms(struct vms *found);
+int cmd_vm(bool json, bool once);
+
+int cmd_reload(bool json);
+
+/* guest.c */
+#define MAX_FIGURES 32
+#define MAX_DEVIATIONS 256	/* described */
+#define DETAILS_SIZE 4096
+
+struct figure {			/* in ticks of the time stamp counter */
+	char name[64];
+	long median, min, spread, n;
+};
+struct deviation {
+	char what[LINE_SIZE], details[DETAILS_SIZE];
+};
+struct run {
+	const char *id, *file, *cpu, *args;
+	int passed, failed, skipped;
+	double seconds;
+	char note[LINE_SIZE];
+	char diagnostics[DETAILS_SIZE];	/* since the last result */
+	struct figure figures[MAX_FIGURES];
+	int n_figures;
+	struct deviation deviations[MAX_DEVIATIONS];
+	int n_deviations;
+};
+extern volatile sig_atomic_t stopped_by;	/* a signal, or 0 */
+/* Runs a guest of the folder GUESTS; false if stopped. */
+bool run_guest(struct run *r, const char *guests);
+bool qemu_version(char *version);
+
+/* Writes the report to OUTPUT.txt and OUTPUT.json; CASES of conformance, or 0 for all. */
+int cmd_test(bool json, unsigned long cases, const char *guests, const char *output);
 
 #endif

@@ -7,7 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/utsname.h>
-#include <unistd.h>
 #include "pksctl.h"
 
 #define SYS SYSROOT "/sys"
@@ -128,7 +127,7 @@ void look(struct status *s)
 	struct utsname u;
 
 	*s = (struct status){ 0 };
-	s->root = !geteuid();
+	s->root = is_root();
 	uname(&u);
 	put(s->release, sizeof(s->release), "%s", u.release);
 	put(s->version, sizeof(s->version), "%s", u.version);
@@ -154,50 +153,55 @@ static const char *answer(enum tri t)
 	return t == UNKNOWN ? "unknown" : t ? "yes" : "no";
 }
 
-static void print_module(const struct module *m)
+static void print_module(FILE *out, const struct module *m)
 {
-	printf("%-12s ", m->name);
+	fprintf(out, "%-12s ", m->name);
 	if (m->builtin)
-		printf("built into the kernel\n");
+		fprintf(out, "built into the kernel\n");
 	else if (!m->loaded)
-		printf("not loaded\n");
+		fprintf(out, "not loaded\n");
 	else if (*m->file)
-		printf("loaded, from %s\n", m->file);
+		fprintf(out, "loaded, from %s\n", m->file);
 	else
-		printf("loaded, from no file of /lib/modules\n");
+		fprintf(out, "loaded, from no file of /lib/modules\n");
 	if (*m->unread)
-		printf("%-12s %s\n", "", m->unread);
+		fprintf(out, "%-12s %s\n", "", m->unread);
 	else if (*m->next && strcmp(m->next, m->file))
-		printf("%-12s modprobe would load %s\n", "", m->next);
+		fprintf(out, "%-12s modprobe would load %s\n", "", m->next);
+}
+
+void print_host(FILE *out, const struct status *s)
+{
+	fprintf(out, "processor    %s, family %u, model %u, stepping %u, microcode %s\n", *s->cpu ? s->cpu : s->vendor,
+	       s->family, s->model, s->stepping, *s->microcode ? s->microcode : "unknown");
+	fprintf(out, "             PKS %s, VMX %s\n", answer(s->pks), answer(s->vmx));
+	fprintf(out, "hypervisor   %s\n", s->hypervisor ? s->hypervisor_name : "none");
+	fprintf(out, "controls     load IA32_PKRS at VM entry %s, at VM exit %s%s%s\n", answer(s->entry), answer(s->exit),
+	       s->controls_by ? ", by " : "", s->controls_by ? s->controls_by : "");
+	fprintf(out, "kernel       %s %s\n", s->release, s->version);
+	print_module(out, &s->kvm);
+	print_module(out, &s->intel);
+	if (s->intel.loaded)
+		fprintf(out, "%-12s pks=%s ept=%s\n", "", *s->param_pks ? s->param_pks : "(no such parameter)", s->param_ept);
+	if (*s->refused)
+		fprintf(out, "refused      %s\n", s->refused);
+	fprintf(out, "secure boot  %s, lockdown %s\n", answer(s->secure_boot), answer(s->lockdown));
+	fprintf(out, "iommu        %d groups, devices for guests (vfio-pci): %s\n", s->iommu_groups, *s->vfio ? s->vfio : "none");
+	fprintf(out, "kvmgt        %s, %d mediated devices\n", s->kvmgt ? "loaded" : "not loaded", s->mdevs);
+	fprintf(out, "guests       PKS %s, and as hypervisors the controls for VM entry %s, for VM exit %s\n",
+	       answer(s->guests), answer(s->nested_entry), answer(s->nested_exit));
+	if (s->guests == UNKNOWN)
+		fprintf(out, "             (/dev/kvm: %s)\n", strerror(s->kvm_errno));
 }
 
 static void print_text(const struct status *s)
 {
-	printf("processor    %s, family %u, model %u, stepping %u, microcode %s\n", *s->cpu ? s->cpu : s->vendor,
-	       s->family, s->model, s->stepping, *s->microcode ? s->microcode : "unknown");
-	printf("             PKS %s, VMX %s\n", answer(s->pks), answer(s->vmx));
-	printf("hypervisor   %s\n", s->hypervisor ? s->hypervisor_name : "none");
-	printf("controls     load IA32_PKRS at VM entry %s, at VM exit %s%s%s\n", answer(s->entry), answer(s->exit),
-	       s->controls_by ? ", by " : "", s->controls_by ? s->controls_by : "");
-	printf("kernel       %s %s\n", s->release, s->version);
-	print_module(&s->kvm);
-	print_module(&s->intel);
-	if (s->intel.loaded)
-		printf("%-12s pks=%s ept=%s\n", "", *s->param_pks ? s->param_pks : "(no such parameter)", s->param_ept);
-	if (*s->refused)
-		printf("refused      %s\n", s->refused);
-	printf("secure boot  %s, lockdown %s\n", answer(s->secure_boot), answer(s->lockdown));
-	printf("iommu        %d groups, devices for guests (vfio-pci): %s\n", s->iommu_groups, *s->vfio ? s->vfio : "none");
-	printf("kvmgt        %s, %d mediated devices\n", s->kvmgt ? "loaded" : "not loaded", s->mdevs);
-	printf("guests       PKS %s, and as hypervisors the controls for VM entry %s, for VM exit %s\n",
-	       answer(s->guests), answer(s->nested_entry), answer(s->nested_exit));
-	if (s->guests == UNKNOWN)
-		printf("             (/dev/kvm: %s)\n", strerror(s->kvm_errno));
+	print_host(stdout, s);
 	if (s->controls_by == NULL && s->vmx)
 		printf("%s would tell the two controls\n", s->root ? "modprobe msr" : "root, after modprobe msr,");
 	if (s->guests == UNKNOWN && s->kvm_errno == EACCES)
 		printf("root, or a member of the group kvm, would be told what guests see\n");
-	printf("%s\n", *s->missing ? s->missing : "ready: guests of qemu -cpu host have PKS");
+	printf("%s%s\n", *s->missing ? "not ready: " : "", *s->missing ? s->missing : "ready: guests of qemu -cpu host have PKS");
 }
 
 static void json_module(struct json *j, const struct module *m)

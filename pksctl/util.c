@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 #include "pksctl.h"
 
@@ -124,6 +125,14 @@ bool read_all(int fd, size_t max, struct blob *b)
 	if (n > 0)
 		errno = EFBIG;
 	return !n;
+}
+
+double seconds_now(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec + t.tv_nsec * 1e-9;
 }
 
 static void json_string(FILE *out, const char *s)
