@@ -196,6 +196,7 @@ static pid_t start(const struct run *r, int guest, int ends[PIPES])
 		dprintf(2, "%s\n", strerror(errno));
 		_exit(CANNOT);
 	}
+	setpgid(pid, pid);
 	for (i = 0; i < PIPES; i++)
 		close(p[i][1]);
 	close(guest);
@@ -222,7 +223,7 @@ static bool follow(struct state *s, pid_t pid, int from[PIPES])
 			return in_time;
 		in_time = in_time && seconds_now() - heard < SILENCE;
 		if (!killed && (s->end >= 0 || *s->failed || stopped_by || !in_time)) {
-			kill(pid, SIGKILL);
+			kill(-pid, SIGKILL);
 			killed = true;
 		}
 		if (poll(p, PIPES, 1000) < 0)

@@ -80,6 +80,8 @@ static int unpacker(const char *program, int fd, pid_t *pid)
 	if (!*pid) {
 		dup2(fd, 0);
 		dup2(p[1], 1);
+		/* What it says of a damaged file is one more line than one. */
+		dup2(open("/dev/null", O_WRONLY | O_CLOEXEC), 2);
 		execlp(program, program, "-dc", (char *)NULL);
 		_exit(127);
 	}

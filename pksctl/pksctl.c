@@ -53,27 +53,32 @@ static unsigned long number(const char *text)
 	return n;
 }
 
+/* A command and its arguments, of which the others refuse what is not theirs. */
 static int run(int argc, char **argv)
 {
-	const char *command = argv[1];
-	bool json = option(&argc, argv, "--json");
-	bool once = !strcmp(command, "vm") && option(&argc, argv, "--once");
-	bool test = !strcmp(command, "test");
-	const char *output = test ? value(&argc, argv, "--output", NULL) : NULL;
-	const char *guests = test ? value(&argc, argv, "--guests", GUESTS) : NULL;
-	const char *cases = test ? value(&argc, argv, "--cases", NULL) : NULL;
+	const char *command = argv[1], *output = NULL, *guests = GUESTS, *cases = NULL;
+	bool is_status = !strcmp(command, "status"), is_reload = !strcmp(command, "reload");
+	bool is_vm = !strcmp(command, "vm"), is_test = !strcmp(command, "test"), json, once = false;
 
+	if (!is_status && !is_reload && !is_vm && !is_test)
+		die(CANNOT, "there is no command %s: usage: %s", command, usage);
+	if (is_test) {
+		output = value(&argc, argv, "--output", NULL);
+		guests = value(&argc, argv, "--guests", GUESTS);
+		cases = value(&argc, argv, "--cases", NULL);
+	}
+	json = option(&argc, argv, "--json");
+	if (is_vm)
+		once = option(&argc, argv, "--once");
 	if (argc > 2)
 		die(CANNOT, "%s does not take the argument %s: usage: %s", command, argv[2], usage);
-	if (!strcmp(command, "status"))
+	if (is_status)
 		return cmd_status(json);
-	if (!strcmp(command, "reload"))
+	if (is_reload)
 		return cmd_reload(json);
-	if (!strcmp(command, "vm"))
+	if (is_vm)
 		return cmd_vm(json, once);
-	if (test)
-		return cmd_test(json, cases ? number(cases) : 0, guests, output);
-	die(CANNOT, "there is no command %s: usage: %s", command, usage);
+	return cmd_test(json, cases ? number(cases) : 0, guests, output);
 }
 
 int main(int argc, char **argv)

@@ -142,7 +142,9 @@ static void json_string(FILE *out, const char *s)
 		unsigned char c = *s;
 
 		/* What is not ASCII need not be UTF-8. */
-		if (c < ' ' || c > 126)
+		if (c == '\n')
+			fputs("\\n", out);
+		else if (c < ' ' || c > 126)
 			fprintf(out, "\\u%04x", c);
 		else if (c == '"' || c == '\\')
 			fprintf(out, "\\%c", c);
