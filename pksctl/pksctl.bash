@@ -13,7 +13,7 @@ _pksctl() {
 	else
 		case ${COMP_WORDS[1]} in
 		status | reload) words=--json ;;
-		vm) words='--once --json' ;;
+		vm) words='--once --monitor --json' ;;
 		test) words='--output --guests --cases --json' ;;
 		esac
 	fi

@@ -6,7 +6,7 @@
 #include "pksctl.h"
 
 static const char usage[] =
-	"pksctl status [--json], pksctl reload [--json], pksctl vm [--once] [--json], "
+	"pksctl status [--json], pksctl reload [--json], pksctl vm [--once] [--monitor] [--json], "
 	"pksctl test [--output NAME] [--guests FOLDER] [--cases N] [--json], pksctl --help or --version";
 
 /* Takes --NAME out of the arguments; whether it was there. */
@@ -58,7 +58,7 @@ static int run(int argc, char **argv)
 {
 	const char *command = argv[1], *output = NULL, *guests = GUESTS, *cases = NULL;
 	bool is_status = !strcmp(command, "status"), is_reload = !strcmp(command, "reload");
-	bool is_vm = !strcmp(command, "vm"), is_test = !strcmp(command, "test"), json, once = false;
+	bool is_vm = !strcmp(command, "vm"), is_test = !strcmp(command, "test"), json, once = false, monitor = false;
 
 	if (!is_status && !is_reload && !is_vm && !is_test)
 		die(CANNOT, "there is no command %s: usage: %s", command, usage);
@@ -68,8 +68,10 @@ static int run(int argc, char **argv)
 		cases = value(&argc, argv, "--cases", NULL);
 	}
 	json = option(&argc, argv, "--json");
-	if (is_vm)
+	if (is_vm) {
 		once = option(&argc, argv, "--once");
+		monitor = option(&argc, argv, "--monitor");
+	}
 	if (argc > 2)
 		die(CANNOT, "%s does not take the argument %s: usage: %s", command, argv[2], usage);
 	if (is_status)
@@ -77,7 +79,7 @@ static int run(int argc, char **argv)
 	if (is_reload)
 		return cmd_reload(json);
 	if (is_vm)
-		return cmd_vm(json, once);
+		return cmd_vm(json, once, monitor);
 	return cmd_test(json, cases ? number(cases) : 0, guests, output);
 }
 

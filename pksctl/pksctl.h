@@ -134,7 +134,9 @@ struct vm {
 	bool runs, counted;		/* whether exits are known */
 	char name[64];
 	unsigned long long exits;
-	enum tri pks;			/* as it was started, where that can be told */
+	enum tri pks;			/* in CPUID: as QEMU was told to, or says */
+	enum tri uses;			/* CR4.PKS, as QEMU says */
+	char monitor[128];		/* QEMU's socket for questions, or "" */
 };
 struct vms {
 	struct vm *list;
@@ -142,7 +144,9 @@ struct vms {
 	int hidden;			/* processes that only root may look at */
 };
 void find_vms(struct vms *found);
-int cmd_vm(bool json, bool once);
+/* qmp.c: asks QEMU what of PKS its guest has, and waits for a second at most for each answer. */
+void ask_qemu(struct vm *vm);
+int cmd_vm(bool json, bool once, bool monitor);
 
 int cmd_reload(bool json);
 

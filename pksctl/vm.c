@@ -111,6 +111,43 @@ static void name_of(const char *option, struct vm *vm)
 	put(vm->name, sizeof(vm->name), "%.*s", (int)strcspn(option, ","), option);
 }
 
+/* The value of NAME= in an option "word,name=value,...", or "". */
+static void member(const char *option, const char *name, char *value, size_t size)
+{
+	size_t n = strlen(name);
+
+	*value = 0;
+	for (; *option; option += strcspn(option, ","), option += *option == ',')
+		if (!strncmp(option, name, n) && option[n] == '=')
+			put(value, size, "%.*s", (int)strcspn(option + n + 1, ","), option + n + 1);
+}
+
+/* -qmp unix:PATH,... or -chardev socket,id=ID,path=PATH,... and -mon chardev=ID,mode=control. */
+static void find_monitor(struct vm *vm, char **list, int n)
+{
+	char id[64], other[64], mode[16], path[sizeof(vm->monitor)];
+
+	for (int i = 1; i + 1 < n; i++) {
+		if (!strcmp(list[i], "-qmp") && !strncmp(list[i + 1], "unix:", 5))
+			put(vm->monitor, sizeof(vm->monitor), "%.*s", (int)strcspn(list[i + 1] + 5, ","), list[i + 1] + 5);
+		if (strcmp(list[i], "-chardev"))
+			continue;
+		member(list[i + 1], "id", id, sizeof(id));
+		member(list[i + 1], "path", path, sizeof(path));
+		for (int k = 1; k + 1 < n; k++) {
+			if (strcmp(list[k], "-mon"))
+				continue;
+			member(list[k + 1], "chardev", other, sizeof(other));
+			member(list[k + 1], "mode", mode, sizeof(mode));
+			if (!strcmp(id, other) && !strcmp(mode, "control"))
+				put(vm->monitor, sizeof(vm->monitor), "%s", path);
+		}
+	}
+	/* A relative one is of a folder that is not ours. */
+	if (*vm->monitor != '/')
+		*vm->monitor = 0;
+}
+
 static void read_options(struct vm *vm)
 {
 	static char text[65536], *list[2048];
@@ -120,6 +157,9 @@ static void read_options(struct vm *vm)
 	read_line(vm->name, sizeof(vm->name), PROC "/%d/comm", vm->pid);
 	qemu = !strncmp(vm->name, "qemu", 4) || !strncmp(vm->name, "kvm", 3) || (n && strstr(list[0], "qemu-system"));
 	vm->pks = qemu ? NO : UNKNOWN;
+	vm->uses = UNKNOWN;
+	if (qemu)
+		find_monitor(vm, list, n);
 	for (int i = 1; qemu && i + 1 < n; i++) {
 		const char *option = list[i] + (strncmp(list[i], "--", 2) ? 0 : 1);
 
@@ -160,7 +200,7 @@ void find_vms(struct vms *found)
 
 static const struct vm *same_vm(const struct vms *in, const struct vm *vm)
 {
-	for (size_t i = 0; in && i < in->n; i++)
+	for (size_t i = 0; i < in->n; i++)
 		if (in->list[i].pid == vm->pid && in->list[i].counted)
 			return &in->list[i];
 	return NULL;
@@ -189,7 +229,7 @@ static void print_text(const struct vms *now, const struct vms *before, double s
 {
 	int running = 0;
 
-	printf("%8s  %-32s %6s  %-4s %12s\n", "PID", "NAME", "VCPUS", "PKS", "EXITS/S");
+	printf("%8s  %-32s %6s  %-4s %-4s %12s\n", "PID", "NAME", "VCPUS", "PKS", "USED", "EXITS/S");
 	for (size_t i = 0; i < now->n; i++) {
 		const struct vm *vm = &now->list[i];
 		double r = rate(vm, before, seconds);
@@ -200,7 +240,8 @@ static void print_text(const struct vms *now, const struct vms *before, double s
 		running++;
 		if (r >= 0)
 			put(exits, sizeof(exits), "%.0f", r);
-		printf("%8d  %-32.32s %6d  %-4s %12s\n", vm->pid, vm->name, vm->vcpus, answer(has_pks(vm, offered)), exits);
+		printf("%8d  %-32.32s %6d  %-4s %-4s %12s\n", vm->pid, vm->name, vm->vcpus, answer(has_pks(vm, offered)),
+		       answer(vm->uses), exits);
 	}
 	printf("%d VM%s; KVM offers guests PKS: %s\n", running, running == 1 ? "" : "s",
 	       offered == UNKNOWN ? "unknown" : answer(offered));
@@ -227,6 +268,7 @@ static void print_json(const struct vms *now, const struct vms *before, double s
 		json_text(&j, "name", vm->name);
 		json_number(&j, "vcpus", vm->vcpus);
 		json_tri(&j, "pks", has_pks(vm, offered));
+		json_tri(&j, "used", vm->uses);
 		if (r >= 0)
 			json_number(&j, "exits_per_second", r);
 		else
@@ -238,28 +280,41 @@ static void print_json(const struct vms *now, const struct vms *before, double s
 	putchar('\n');
 }
 
-int cmd_vm(bool json, bool once)
+static bool any_counted(const struct vms *vms)
+{
+	for (size_t i = 0; i < vms->n; i++)
+		if (vms->list[i].counted)
+			return true;
+	return false;
+}
+
+int cmd_vm(bool json, bool once, bool monitor)
 {
 	bool top = !json && !once && isatty(1);
 	enum tri offered = UNKNOWN;
 	struct vms before = { 0 }, now;
 	double then = 0, at;
+	bool last;
 	uint32_t ecx;
 
 	if (kvm_cpuid_7_ecx(&ecx))
 		offered = ecx >> 31 ? YES : NO;
-	for (bool first = true;; first = false) {
+	for (;; then = at) {
 		find_vms(&now);
 		at = seconds_now();
+		/* Where no exits can be counted there is nothing to wait for. */
+		last = !top && (then || !any_counted(&now));
+		for (size_t i = 0; monitor && (top || last) && i < now.n; i++)
+			if (now.list[i].runs)
+				ask_qemu(&now.list[i]);
 		if (top)
 			printf("\033[H\033[2J");
-		if (top || !first)
+		if (top || last)
 			(json ? print_json : print_text)(&now, &before, at - then, offered);
-		if ((!top && !first) || fflush(stdout) || ferror(stdout))
+		if (last || fflush(stdout) || ferror(stdout))
 			return OK;
 		free(before.list);
 		before = now;
-		then = at;
 		sleep(1);
 	}
 }
