@@ -39,6 +39,16 @@ static void on_signal(int sig)
 	stopped_by = sig;
 }
 
+void heed_signals(void)
+{
+	struct sigaction sa = { .sa_handler = on_signal };
+
+	sigaction(SIGINT, &sa, NULL);
+	sigaction(SIGTERM, &sa, NULL);
+	sigaction(SIGHUP, &sa, NULL);
+	signal(SIGPIPE, SIG_IGN);
+}
+
 static void deviate(struct run *r, const char *what)
 {
 	if (r->n_deviations == MAX_DEVIATIONS)
@@ -110,13 +120,15 @@ static void see_guest(struct state *s, char *line)
 		see_result(s, false, line + at);
 	} else if (sscanf(line, "1..%d", &number) == 1) {
 		s->planned = number;
-	} else if (!strncmp(line, "# {", 3)) {
+	} else if (strncmp(line, "# ", 2)) {
+		return;
+	} else if (line[2] == '{') {
 		read_figure(r, line);
 	} else if (strstr(line, " cases, ")) {
 		put(r->note, sizeof(r->note), "%s", line + 2);
 	} else if (strstr(line, " cases")) {
 		progress(r, line + 2);
-	} else if (*line == '#' && strncmp(line, "# cell", 6)) {
+	} else if (strncmp(line, "# cell", 6)) {
 		put(r->diagnostics + n, sizeof(r->diagnostics) - n, "  %s\n", line + 2);
 	}
 }
@@ -275,7 +287,6 @@ static long taint(void)
 
 bool run_guest(struct run *r, const char *guests)
 {
-	struct sigaction sa = { .sa_handler = on_signal };
 	struct state s = { .run = r, .end = -1 };
 	char path[PATH_SIZE];
 	int from[PIPES], guest, status = 0;
@@ -284,9 +295,6 @@ bool run_guest(struct run *r, const char *guests)
 	bool in_time;
 	pid_t pid;
 
-	sigaction(SIGINT, &sa, NULL);
-	sigaction(SIGTERM, &sa, NULL);
-	sigaction(SIGHUP, &sa, NULL);
 	put(path, sizeof(path), "%s/%s", guests, r->file);
 	guest = open(path, O_RDONLY | O_CLOEXEC);
 	if (guest < 0)

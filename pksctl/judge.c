@@ -42,11 +42,8 @@ static bool lacks_modules(struct status *s)
 	if (*s->intel.unread)
 		LACKS("%s", s->intel.unread);
 	if (!installed())
-		LACKS("kvm-pks is not installed: apt-get install kvm-pks-dkms linux-headers-%s", s->release);
-	if (!there(SYSROOT "/lib/modules/%s/build", s->release))
-		LACKS("kvm-pks is not built for the kernel %s, whose headers are missing: "
-		      "apt-get install linux-headers-%s", s->release, s->release);
-	LACKS("kvm-pks is not built for the kernel %s: dkms autoinstall -k %s", s->release, s->release);
+		LACKS("kvm-pks is not installed: apt-get install kvm-pks-dkms");
+	LACKS("kvm-pks is not built for the kernel %s: dpkg-reconfigure kvm-pks-dkms", s->release);
 }
 
 static bool lacks_loading(struct status *s)
@@ -60,8 +57,7 @@ static bool lacks_loading(struct status *s)
 	if (!next)
 		return lacks_modules(s);
 	if (s->secure_boot == YES && !s->intel.next_signed)
-		LACKS("Secure Boot is on and %s is not signed: mokutil --import /var/lib/dkms/mok.pub, "
-		      "a reboot, then dkms build --force", s->intel.next);
+		LACKS("Secure Boot is on and %s is not signed: dpkg-reconfigure kvm-pks-dkms", s->intel.next);
 	if (s->intel.loaded)
 		LACKS("the modules that are loaded have no PKS: pksctl reload");
 	LACKS("kvm_intel is not loaded: modprobe kvm_intel");

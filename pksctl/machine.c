@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/kvm.h>
-#include <stdlib.h>
 #include <sys/ioctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -28,21 +27,23 @@ bool read_msr(uint32_t msr, uint64_t *value)
 
 bool kvm_cpuid_7_ecx(uint32_t *ecx)
 {
-	enum { MAX = 256 };
-	struct kvm_cpuid2 *c = calloc(1, sizeof(*c) + MAX * sizeof(c->entries[0]));
+	enum { MAX = 256 };	/* KVM has no more */
+	static struct {
+		struct kvm_cpuid2 head;
+		struct kvm_cpuid_entry2 entries[MAX];
+	} c;
 	int fd = open("/dev/kvm", O_RDWR | O_CLOEXEC), why;
 	bool got;
 
 	*ecx = 0;
-	c->nent = MAX;
-	got = fd >= 0 && !ioctl(fd, KVM_GET_SUPPORTED_CPUID, c);
+	c.head.nent = MAX;
+	got = fd >= 0 && !ioctl(fd, KVM_GET_SUPPORTED_CPUID, &c);
 	why = errno;
-	for (uint32_t i = 0; got && i < c->nent; i++)
-		if (c->entries[i].function == 7 && !c->entries[i].index)
-			*ecx = c->entries[i].ecx;
+	for (uint32_t i = 0; got && i < c.head.nent; i++)
+		if (c.entries[i].function == 7 && !c.entries[i].index)
+			*ecx = c.entries[i].ecx;
 	if (fd >= 0)
 		close(fd);
-	free(c);
 	errno = why;
 	return got;
 }

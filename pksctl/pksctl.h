@@ -174,6 +174,8 @@ struct run {
 	int n_deviations;
 };
 extern volatile sig_atomic_t stopped_by;	/* a signal, or 0 */
+/* From now on a signal is noted there, and does nothing else. */
+void heed_signals(void);
 /* Runs a guest of the folder GUESTS; false if stopped. */
 bool run_guest(struct run *r, const char *guests);
 bool qemu_version(char *version);

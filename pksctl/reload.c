@@ -205,8 +205,12 @@ static bool load_set(const struct set *s)
 	return all_loaded();
 }
 
-static int fall_back(const char *why)
+static int fall_back(const char *text)
 {
+	char why[OPTIONS_SIZE + 2 * LINE_SIZE];
+
+	put(why, sizeof(why), "%s%s", text, strstr(text, "Key was rejected") ?
+	    ", which Secure Boot does with keys that it does not know (mokutil --import /var/lib/dkms/mok.pub, then reboot)" : "");
 	if (load_set(&former))
 		return ended(NOT_SO, "%s: the former modules are loaded again", why);
 	if (load_set(&stock))

@@ -184,6 +184,7 @@ static void prepare(struct facts *f, const char *guests, const char *output)
 		die(CANNOT, "qemu-system-x86_64 does not run: install the package qemu-system-x86");
 	strftime(f->date, sizeof(f->date), "%Y-%m-%dT%H:%M:%SZ", gmtime(&t));
 	strftime(name, sizeof(name), "pks-test-%Y%m%d-%H%M%S", gmtime(&t));
+	heed_signals();
 	atexit(remove_reports);
 	open_report(&reports[TEXT], output ? output : name, "txt");
 	open_report(&reports[JSON], output ? output : name, "json");
