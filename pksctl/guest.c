@@ -84,6 +84,34 @@ static void read_figure(struct run *r, const char *line)
 	r->n_figures++;
 }
 
+/* The CRC of cksum(1), one byte further. */
+static uint32_t sum(uint32_t crc, unsigned char byte)
+{
+	crc ^= (uint32_t)byte << 24;
+	for (int i = 0; i < 8; i++)
+		crc = crc << 1 ^ (crc >> 31 ? 0x04c11db7 : 0);
+	return crc;
+}
+
+static void see_cell(struct run *r, const char *line)
+{
+	r->cells++;
+	for (; *line; line++, r->cell_bytes++)
+		r->cksum = sum(r->cksum, *line);
+	r->cksum = sum(r->cksum, '\n');
+	r->cell_bytes++;
+}
+
+/* Their length comes last. */
+static void end_cells(struct run *r)
+{
+	for (size_t n = r->cell_bytes; n; n >>= 8)
+		r->cksum = sum(r->cksum, n & 255);
+	r->cksum = ~r->cksum;
+	if (r->cells)
+		put(r->note, sizeof(r->note), "%d cells, cksum %u", r->cells, r->cksum);
+}
+
 static void progress(const struct run *r, const char *what)
 {
 	if (isatty(2))
@@ -128,7 +156,9 @@ static void see_guest(struct state *s, char *line)
 		put(r->note, sizeof(r->note), "%s", line + 2);
 	} else if (strstr(line, " cases")) {
 		progress(r, line + 2);
-	} else if (strncmp(line, "# cell", 6)) {
+	} else if (!strncmp(line, "# cell", 6)) {
+		see_cell(r, line);
+	} else {
 		put(r->diagnostics + n, sizeof(r->diagnostics) - n, "  %s\n", line + 2);
 	}
 }
@@ -311,6 +341,7 @@ bool run_guest(struct run *r, const char *guests)
 		return false;
 	}
 	judge_end(&s, in_time, status);
+	end_cells(r);
 	if (taint() != tainted) {
 		*r->diagnostics = 0;
 		deviate(r, "the host's kernel gave a warning: dmesg has it");

@@ -46,12 +46,23 @@ static bool lacks_modules(struct status *s)
 	LACKS("kvm-pks is not built for the kernel %s: dpkg-reconfigure kvm-pks-dkms", s->release);
 }
 
+/* Our kvm does not fit the kernel's own kvm_intel, nor the other way round. */
+static bool half_a_set(const struct status *s)
+{
+	size_t kvm = strrchr(s->kvm.next, '/') - s->kvm.next, intel = strrchr(s->intel.next, '/') - s->intel.next;
+
+	return kvm != intel || strncmp(s->kvm.next, s->intel.next, kvm);
+}
+
 static bool lacks_loading(struct status *s)
 {
 	bool next = s->intel.next_pks && !*s->intel.unread;
 
 	if (s->intel.builtin)
 		LACKS("KVM is built into the kernel %s: it takes a kernel that has it as modules", s->release);
+	if (*s->kvm.next && *s->intel.next && half_a_set(s))
+		LACKS("modprobe would load %s and %s, which do not go together: dpkg-reconfigure kvm-pks-dkms",
+		      s->kvm.next, s->intel.next);
 	if (s->intel.loaded && *s->param_pks)
 		return false;
 	if (!next)

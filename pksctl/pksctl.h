@@ -167,6 +167,10 @@ struct run {
 	int passed, failed, skipped;
 	double seconds;
 	char note[LINE_SIZE];
+	/* Lines "# cell ...", which are the same on all machines that are right, and their cksum(1). */
+	int cells;
+	uint32_t cksum;
+	size_t cell_bytes;
 	char diagnostics[DETAILS_SIZE];	/* since the last result */
 	struct figure figures[MAX_FIGURES];
 	int n_figures;

@@ -119,6 +119,8 @@ static void json_run(struct json *j, const struct run *r)
 	json_number(j, "skipped", r->skipped);
 	json_number(j, "seconds", r->seconds);
 	json_text(j, "note", r->note);
+	json_number(j, "cells", r->cells);
+	json_number(j, "cells_cksum", r->cells ? r->cksum : 0);
 	json_open(j, "figures", '[');
 	for (int k = 0; k < r->n_figures; k++) {
 		const struct figure *g = &r->figures[k];
