@@ -26,7 +26,6 @@ static const char *const names[SET] = { "kvm", "kvm_intel" };
 
 /* A pair that fits together, in memory. */
 struct set {
-	const char *what;
 	bool there;
 	struct blob module[SET];
 };
@@ -34,7 +33,7 @@ struct set {
 static char release[65];
 static struct module now[SET];
 static char options[SET][OPTIONS_SIZE];	/* of modprobe.d and the kernel's command line */
-static struct set former = { .what = "former" }, stock = { .what = "kernel's own" };
+static struct set former, stock;
 static char sentence[8 * LINE_SIZE];	/* how it ended */
 
 static int ended(int status, const char *fmt, ...) SAYS(2);
@@ -52,17 +51,19 @@ static int ended(int status, const char *fmt, ...)
 /*
  * Runs modprobe, with OPTION if that is not NULL; what it prints goes to TEXT.
  * In a process group of its own: what the terminal sends us must not stop it
- * half-way. False if it failed.
+ * half-way. False if it failed; TEXT is then one line.
  */
 static bool modprobe(char *option, char *text, size_t size)
 {
-	char *argv[] = { "modprobe", "kvm_intel", option, NULL };
+	char *argv[] = { "modprobe", option ? option : "kvm_intel", option ? "kvm_intel" : NULL, NULL };
 	struct blob b = { 0 };
 	int p[2], status = -1;
-	pid_t pid;
+	pid_t pid = -1;
 
-	if (pipe2(p, O_CLOEXEC))
-		die(CANNOT, "there is no pipe to be had: %s", strerror(errno));
+	if (pipe2(p, O_CLOEXEC)) {
+		put(text, size, "modprobe cannot be run: %s", strerror(errno));
+		return false;
+	}
 	pid = fork();
 	if (!pid) {
 		setpgid(0, 0);
@@ -79,6 +80,11 @@ static bool modprobe(char *option, char *text, size_t size)
 	close(p[0]);
 	while (pid > 0 && waitpid(pid, &status, 0) < 0 && errno == EINTR)
 		;
+	if (status) {
+		text[strcspn(text, "\n")] = 0;
+		if (!*text)
+			put(text, size, "modprobe failed without a word");
+	}
 	return !status;
 }
 
@@ -129,10 +135,8 @@ static void prepare(void)
 	}
 	if (!is_root())
 		die(CANNOT, "only root can change what is loaded: sudo pksctl reload");
-	if (!modprobe("--show-depends", text, sizeof(text))) {
-		text[strcspn(text, "\n")] = 0;
+	if (!modprobe("--show-depends", text, sizeof(text)))
 		die(CANNOT, "modprobe cannot tell what it would load: %s", text);
-	}
 	read_options(text);
 	read_set(&former, now[KVM].file, now[INTEL].file);
 	read_set(&stock, now[KVM].stock, now[INTEL].stock);
@@ -231,10 +235,8 @@ static int change(void)
 		put(why, sizeof(why), "kvm cannot be unloaded (%s)", strerror(errno));
 		return fall_back(why);
 	}
-	if (!modprobe(NULL, text, sizeof(text))) {
-		text[strcspn(text, "\n")] = 0;
+	if (!modprobe(NULL, text, sizeof(text)))
 		return fall_back(text);
-	}
 	for (int i = 0; i < SET; i++) {
 		look_at_module(&is, names[i], release);
 		if (!is.loaded || strcmp(is.id, now[i].next_id)) {

@@ -103,9 +103,12 @@ static void print_text(FILE *out, const struct facts *f)
 			fprintf(out, "%-32s %9ld  least %ld, spread %ld, of %ld\n", g->name, g->median, g->min, g->spread, g->n);
 		}
 	fprintf(out, "\n%s\n", f->deviations ? "what deviated:" : "nothing deviated");
-	for (size_t i = 0; i < RUNS; i++)
+	for (size_t i = 0; i < RUNS; i++) {
 		for (int k = 0; k < runs[i].n_deviations; k++)
 			fprintf(out, "%s: %s\n%s", runs[i].id, runs[i].deviations[k].what, runs[i].deviations[k].details);
+		if (runs[i].failed > runs[i].n_deviations)
+			fprintf(out, "%s: and %d more\n", runs[i].id, runs[i].failed - runs[i].n_deviations);
+	}
 }
 
 static void json_run(struct json *j, const struct run *r)

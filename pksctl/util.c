@@ -190,7 +190,7 @@ void json_text(struct json *j, const char *key, const char *value)
 void json_number(struct json *j, const char *key, double value)
 {
 	json_key(j, key);
-	fprintf(j->out, "%.17g", value);
+	fprintf(j->out, "%.12g", value);
 }
 
 void json_tri(struct json *j, const char *key, enum tri value)

@@ -65,8 +65,9 @@ static int words(int pid, char *text, size_t size, char **list, int max)
 		fclose(f);
 	}
 	text[n] = 0;
+	/* To QEMU --cpu is -cpu. */
 	for (size_t at = 0; at < n && count < max; at += strlen(text + at) + 1)
-		list[count++] = text + at;
+		list[count++] = text + at + !strncmp(text + at, "--", 2);
 	return count;
 }
 
@@ -161,11 +162,9 @@ static void read_options(struct vm *vm)
 	if (qemu)
 		find_monitor(vm, list, n);
 	for (int i = 1; qemu && i + 1 < n; i++) {
-		const char *option = list[i] + (strncmp(list[i], "--", 2) ? 0 : 1);
-
-		if (!strcmp(option, "-name"))
+		if (!strcmp(list[i], "-name"))
 			name_of(list[i + 1], vm);
-		else if (!strcmp(option, "-cpu"))
+		else if (!strcmp(list[i], "-cpu"))
 			vm->pks = asks_for_pks(list[i + 1]);
 	}
 	clean(vm->name);
