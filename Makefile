@@ -6,7 +6,7 @@ ASKED := $(if $(filter-out file undefined,$(origin KERNEL)),$(KERNEL))
 CC := gcc
 UNIT := out/tests/unit/pks
 
-.PHONY: help run check l3 same conformance fuzz bench unit mutants modules kernels series port guests pksctl clean distclean
+.PHONY: help run check check-host deb l3 same conformance fuzz bench unit mutants modules kernels series port guests pksctl clean distclean
 
 help:
 	@echo 'make run        watch a guest use PKS under KVM, on any x86-64 machine   (root, network at first)'
@@ -21,6 +21,8 @@ help:
 	@echo 'make modules    kvm.ko and kvm-intel.ko with PKS for the stock kernel    (network at first)'
 	@echo 'make kernels    which kernels Debian offers, accepted or why not              (network at first)'
 	@echo 'make series     PKS as patches for git am, in out/series                 (network at first)'
+	@echo 'make deb        the Debian packages, in out/deb                           (root, network at first)'
+	@echo 'make check-host  what they do to an installed Debian 12 and 13, an hour      (root, network)'
 	@echo 'make port       what a kernel that is not accepted needs                 (network at first)'
 	@echo 'make guests     the guest programs, multiboot files in out/guests'
 	@echo 'make pksctl     the command of a host that gives its guests PKS, out/pksctl/pksctl'
@@ -85,6 +87,12 @@ kernels:
 # The newest upstream stable there is, unless told otherwise.
 series:
 	@scripts/series $(or $(ASKED),7.3)
+
+deb:
+	@scripts/deb
+
+check-host:
+	@tests/host/check
 
 port:
 	@scripts/port $(KERNEL)

@@ -164,14 +164,15 @@ own_out() {
 		die "$_f is not writable for you, it belongs to $(stat -c %U "$_f"): have $OUT removed, or use a clone of your own"
 }
 
-# debian SUITE VARIANT PACKAGE,... FOLDER: make a root of a release of Debian in
-# FOLDER, by the archive and the settings (a proxy and the like) of this machine.
+# debian SUITE VARIANT PACKAGE,... FOLDER: make a root of a release of Debian, its
+# updates and backports, in FOLDER, by the archive and the settings (a proxy and
+# the like) of this machine.
 # Only root can. Needs mmdebstrap, and scratch.
 # mmdebstrap gives a shell the number of a file of its own, which dash takes only up
 # to 9: ours, and those of the make that started us, are in its way.
 debian() {
 	apt-config dump --no-empty Acquire | grep -v -e '::IndexTargets' -e '::Languages' >"$SCRATCH/apt.conf"
-	grep "^deb .* $1 main" "$("$TOP/scripts/archive")/sources" >"$SCRATCH/sources"
+	grep -E "^deb .* $1(-[a-z]+)? main" "$("$TOP/scripts/archive")/sources" >"$SCRATCH/sources"
 	mmdebstrap --mode=root --variant="$2" --architectures=amd64 --include="$3" --aptopt="$SCRATCH/apt.conf" \
 		--aptopt='Acquire::Languages "none"' --aptopt='APT::Install-Recommends "false"' "$1" "$4" "$SCRATCH/sources" \
 		3>&- 4>&- 5>&- 6>&- 7>&- 8>&- 9>&-
