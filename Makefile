@@ -6,12 +6,13 @@ ASKED := $(if $(filter-out file undefined,$(origin KERNEL)),$(KERNEL))
 CC := gcc
 UNIT := out/tests/unit/pks
 
-.PHONY: help run check check-host deb l3 same conformance fuzz bench unit mutants modules kernels series port guests pksctl clean distclean
+.PHONY: help run check check-host deb l3 migrate same conformance fuzz bench unit mutants modules kernels series port guests pksctl clean distclean
 
 help:
 	@echo 'make run        watch a guest use PKS under KVM, on any x86-64 machine   (root, network at first)'
 	@echo 'make check      all tests, as CI runs them                               (root, network at first)'
 	@echo 'make l3         a hypervisor below two KVMs, whole, 20 minutes            (root, network at first)'
+	@echo 'make migrate    live migration by QEMU of two releases, and libvirt       (root, network at first)'
 	@echo "make same       the kernels' own selftests as with their own modules     (root, network at first)"
 	@echo 'make conformance  the whole space of the conformance guest, 10 minutes    (root, network at first)'
 	@echo 'make fuzz       random sequences of a nested hypervisor, 40 minutes      (root, network at first)'
@@ -43,6 +44,9 @@ check:
 l3:
 	@tests/check $(KERNEL) l3
 
+migrate:
+	@tests/check $(KERNEL) migrate_whole
+
 same:
 	@tests/check "$(ASKED)" same_whole
 
@@ -56,7 +60,7 @@ bench:
 	@bench/run $(KERNEL)
 
 unit: $(UNIT)
-	@(for t in $(UNIT) tests/unit/ktap tests/unit/mutants tests/unit/selftests; do \
+	@(for t in $(UNIT) tests/unit/ktap tests/unit/mutants tests/unit/selftests tests/unit/security; do \
 		echo "# run unit.$$(basename $$t)"; $$t; echo "# exit $$?"; done) | \
 		tee out/tests/unit/result; awk -f tests/ktap.awk out/tests/unit/result
 
