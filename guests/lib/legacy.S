@@ -52,6 +52,7 @@ legacy_access:
 legacy32:
 	mov	$SEL_DATA, %eax
 	mov	%eax, %ss
+	mov	%eax, %ds
 	mov	saved_cr0, %eax
 	and	$~CR0_PG, %eax
 	mov	%eax, %cr0
@@ -106,11 +107,14 @@ set_lme:
 	wrmsr
 	ret
 
+	/* Where CR4.PKS is to be set: not on a processor without PKS. */
 set_pkrs:
+	testl	$CR4_PKS, L_CR4(%edi)
+	jz	1f
 	mov	$MSR_PKRS, %ecx
 	xor	%edx, %edx
 	wrmsr
-	ret
+1:	ret
 
 	.code64
 legacy64:
