@@ -6,7 +6,7 @@ ASKED := $(if $(filter-out file undefined,$(origin KERNEL)),$(KERNEL))
 CC := gcc
 UNIT := out/tests/unit/pks
 
-.PHONY: help run check check-host deb l3 migrate same conformance fuzz bench unit mutants modules kernels series port guests pksctl clean distclean
+.PHONY: help run check check-host deb l3 migrate same conformance fuzz bench unit prove mutants modules kernels series port guests pksctl clean distclean
 
 help:
 	@echo 'make run        watch a guest use PKS under KVM, on any x86-64 machine   (root, network at first)'
@@ -18,6 +18,7 @@ help:
 	@echo 'make fuzz       random sequences of a nested hypervisor, 40 minutes      (root, network at first)'
 	@echo 'make bench      what PKS costs KVM, in instructions, written to docs/cost.md  (root, network at first)'
 	@echo 'make unit       tests that need nothing but a compiler'
+	@echo 'make prove      what a key forbids, in KVM: a proof for all inputs, by CBMC   (root, network at first)'
 	@echo 'make mutants    faults in kvm/, each of which a test must find; slow         (root, network at first)'
 	@echo 'make modules    kvm.ko and kvm-intel.ko with PKS for the stock kernel    (network at first)'
 	@echo 'make kernels    which kernels Debian offers, accepted or why not              (network at first)'
@@ -75,6 +76,10 @@ out/has-pks: scripts/has-pks.c
 
 guests:
 	@$(MAKE) --no-print-directory -f guests/Makefile
+
+prove:
+	@for k in $(or $(ASKED),6.12 6.1 7.2 7.3); do \
+		tree=$$(scripts/prepare $$k) && echo "# Linux $$k" && tests/prove/run "$$tree" || exit; done
 
 pksctl:
 	@$(MAKE) --no-print-directory -s -f pksctl/Makefile
