@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * The guest's memory is changed behind its back: what the processor has kept of
- * it (TLB-15) must be dropped by KVM. The guest has used the page before.
+ * it (TLB-15) must be dropped by KVM. The guest has used the page before, or its
+ * own guest has, with EPT and without.
  */
 #include <errno.h>
 #include <string.h>
@@ -9,12 +10,18 @@
 #include <sys/mman.h>
 
 #include "ktap.h"
-#include "vm.h"
+#include "vmx.h"
 
 enum { OLD = 1, NEW = 2, SLOT = 100, ROUNDS = 20 };
 
 /* The page under test: where the guest has it, and its memory. */
 static char *const page = (char *)0x60000000;
+
+/* Who uses it. */
+static enum { IN_L1, IN_L2, IN_L2_WITH_EPT } level;
+static const char *const who[] = { "the guest", "L2", "L2 with EPT" };
+static struct vmx *vmx;
+static void (*uses)(uint64_t);
 
 static void new_page(char *at, char content)
 {
@@ -34,14 +41,23 @@ static void set_slot(struct vm *vm, const char *memory, uint32_t flags)
 		"KVM_SET_USER_MEMORY_REGION: %s", strerror(errno));
 }
 
+static void l1(uint64_t at)
+{
+	vmx_start(vmx);
+	vmx_run(vmx, uses, at);
+}
+
 static struct vcpu *guest(void (*fn)(uint64_t))
 {
 	struct vm *vm = vm_new();
 
+	if (level != IN_L1)
+		vmx = vmx_new(vm, level == IN_L2_WITH_EPT);
+	uses = fn;
 	new_page(page, OLD);
 	set_slot(vm, page, 0);
 	vm_map(vm, (uint64_t)page, (uint64_t)page, PTE_W | PTE_A | PTE_D | PTE_KEY(OWN_KEY), 1);
-	return vcpu_new(vm, PKS_OFF, fn, (uint64_t)page);
+	return vcpu_new(vm, PKS_OFF, level == IN_L1 ? fn : l1, (uint64_t)page);
 }
 
 static void end(struct vcpu *vcpu)
@@ -68,29 +84,30 @@ static void writes(uint64_t at)
 }
 
 /* The host has another page there, as after a swap: an MMU notifier. */
-static void host_page(void)
+static void host_page_of(void)
 {
 	struct vcpu *vcpu = guest(reads);
 
-	CHECK(vcpu_sync(vcpu) == OLD, "the guest does not see its page");
+	CHECK(vcpu_sync(vcpu) == OLD, "%s does not see its page", who[level]);
 	new_page(page, NEW);
-	CHECK(vcpu_sync(vcpu) == NEW, "the guest sees a page that is no longer its own");
+	CHECK(vcpu_sync(vcpu) == NEW, "%s sees a page that is no longer its own", who[level]);
 	end(vcpu);
 }
 
 /* The VMM has other memory there: KVM makes new page tables, at times in old places. */
-static void slot(void)
+static void slot_of(void)
 {
 	struct vcpu *vcpu = guest(reads);
 	char *other = page + 16 * PAGE_SIZE;
 	int i;
 
 	new_page(other, NEW);
-	CHECK(vcpu_sync(vcpu) == OLD, "the guest does not see its page");
+	CHECK(vcpu_sync(vcpu) == OLD, "%s does not see its page", who[level]);
 	for (i = 0; i < ROUNDS; i++) {
 		set_slot(vcpu->vm, NULL, 0);
 		set_slot(vcpu->vm, i & 1 ? page : other, 0);
-		CHECK(vcpu_sync(vcpu) == (i & 1 ? OLD : NEW), "round %d: the guest sees the other page", i);
+		CHECK(vcpu_sync(vcpu) == (i & 1 ? OLD : NEW), "round %d: %s sees the other page", i,
+		      who[level]);
 	}
 	munmap(other, PAGE_SIZE);
 	end(vcpu);
@@ -106,18 +123,18 @@ static bool written(struct vm *vm)
 }
 
 /* A migration would lose the write. */
-static void log_starts(void)
+static void log_starts_of(void)
 {
 	struct vcpu *vcpu = guest(writes);
 
 	vcpu_sync(vcpu);
 	set_slot(vcpu->vm, page, KVM_MEM_LOG_DIRTY_PAGES);
 	vcpu_sync(vcpu);
-	CHECK(written(vcpu->vm), "the first write after the start is not in the log");
+	CHECK(written(vcpu->vm), "the first write of %s is not in the log", who[level]);
 	end(vcpu);
 }
 
-static void log_goes_on(void)
+static void log_goes_on_of(void)
 {
 	struct vcpu *vcpu = guest(writes);
 	int i;
@@ -125,10 +142,39 @@ static void log_goes_on(void)
 	set_slot(vcpu->vm, page, KVM_MEM_LOG_DIRTY_PAGES);
 	for (i = 0; i < 3; i++) {
 		vcpu_sync(vcpu);
-		CHECK(written(vcpu->vm), "write %d is not in the log", i);
+		CHECK(written(vcpu->vm), "write %d of %s is not in the log", i, who[level]);
 	}
-	CHECK(!written(vcpu->vm), "a write is in the log that was not made");
+	CHECK(!written(vcpu->vm), "a write of %s is in the log that was not made", who[level]);
 	end(vcpu);
+}
+
+static void at_each_level(void (*test)(void))
+{
+	const char *ept = module_param("kvm_intel", "ept");
+
+	need_nested();
+	for (level = IN_L1; level <= (ept && *ept == 'Y' ? IN_L2_WITH_EPT : IN_L2); level++)
+		test();
+}
+
+static void host_page(void)
+{
+	at_each_level(host_page_of);
+}
+
+static void slot(void)
+{
+	at_each_level(slot_of);
+}
+
+static void log_starts(void)
+{
+	at_each_level(log_starts_of);
+}
+
+static void log_goes_on(void)
+{
+	at_each_level(log_goes_on_of);
 }
 
 static const struct test tests[] = {
