@@ -54,23 +54,13 @@ end_call:
 	mov	%ecx, %ss
 	mov	call_rsp, %rsp
 	movq	$0, call_rsp
-	pop	%r15
-	pop	%r14
-	pop	%r13
-	pop	%r12
-	pop	%rbp
-	pop	%rbx
+	pop_saved
 	ret
 
 	/* bool call_at(int cpl, const void *fn, u64 a, u64 b) */
 	.globl call_at
 call_at:
-	push	%rbx
-	push	%rbp
-	push	%r12
-	push	%r13
-	push	%r14
-	push	%r15
+	push_saved
 	mov	%rsp, call_rsp
 	mov	%edi, %eax
 	mov	%rsi, %r8

@@ -1,7 +1,34 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Encodings of the VMCS, for the guests and for the guests of tests/kvm. */
+/* Encodings of VMX, for the guests and for the guests of tests/kvm. */
 #ifndef GUESTS_LIB_VMCS_H
 #define GUESTS_LIB_VMCS_H
+
+#define MSR_FEATURE_CONTROL	0x3a
+#define MSR_VMX_BASIC		0x480
+#define MSR_VMX_EXIT_CTLS	0x483	/* as TRUE_EXIT, default-1 bits forced */
+#define MSR_VMX_ENTRY_CTLS	0x484
+#define MSR_VMX_MISC		0x485
+#define MSR_VMX_CR4_FIXED0	0x488
+#define MSR_VMX_CR4_FIXED1	0x489
+#define MSR_VMX_PROC2_CTLS	0x48b
+#define MSR_VMX_TRUE_PIN_CTLS	0x48d
+#define MSR_VMX_TRUE_PROC_CTLS	0x48e
+#define MSR_VMX_TRUE_EXIT_CTLS	0x48f
+#define MSR_VMX_TRUE_ENTRY_CTLS	0x490
+
+/* Controls */
+#define PIN_EXTERNAL_INTERRUPT	(1u << 0)
+#define PIN_PREEMPTION_TIMER	(1u << 6)
+#define PROC_HLT		(1u << 7)
+#define PROC_TPR_SHADOW		(1u << 21)
+#define PROC_MONITOR_TRAP	(1u << 27)
+#define PROC_MSR_BITMAP		(1u << 28)
+#define PROC_SECONDARY		(1u << 31)
+#define PROC2_EPT		(1u << 1)
+#define EXIT_HOST_64BIT		(1u << 9)
+#define EXIT_LOAD_PKRS		(1u << 29)
+#define ENTRY_GUEST_64BIT	(1u << 9)
+#define ENTRY_LOAD_PKRS		(1u << 22)
 
 /* VMCS fields; an odd encoding is the high half of a 64-bit field. */
 enum vmcs_field {

@@ -3,6 +3,8 @@
  * VM entry and exit. HOST_RSP is a constant, so that an entry needs no VMWRITE:
  * the real stack pointer is kept in memory.
  */
+#include "vectors.h"
+
 	.macro each_reg op
 	\op	%rax, 0
 	\op	%rcx, 1
@@ -30,12 +32,7 @@
 	/* u32 vmx_enter(u64 *regs, u32 resume): 0, or CF and ZF as 1 and 2 */
 	.globl vmx_enter
 vmx_enter:
-	push	%rbx
-	push	%rbp
-	push	%r12
-	push	%r13
-	push	%r14
-	push	%r15
+	push_saved
 	mov	%rsp, l1_rsp
 	mov	%rdi, l2_regs
 	test	%esi, %esi
@@ -60,12 +57,7 @@ vmx_exit:
 	pop	8 * 7(%rdi)
 	xor	%eax, %eax
 3:	mov	l1_rsp, %rsp
-	pop	%r15
-	pop	%r14
-	pop	%r13
-	pop	%r12
-	pop	%rbp
-	pop	%rbx
+	pop_saved
 	ret
 
 	.bss

@@ -208,8 +208,6 @@ static void bad_fields(void)
  * field and the list: L1 has a virtual-APIC page where there is no memory.
  * To L1 it is VMfail, which loads nothing, no list either (KVM-19).
  */
-#define PROC_TPR_SHADOW		(1u << 21)
-
 static const struct { uint32_t msr, reserved; uint64_t value; }
 	entry_list = { MSR_PKRS, 0, L2 }, exit_list = { MSR_PKRS, 0, SET };
 

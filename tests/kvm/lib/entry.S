@@ -16,12 +16,7 @@ guest_entry:
 
 	.globl guest_try
 guest_try:
-	push	%rbx
-	push	%rbp
-	push	%r12
-	push	%r13
-	push	%r14
-	push	%r15
+	push_saved
 	push	%gs:CPU_STACK
 	mov	%rsp, %gs:CPU_STACK
 	mov	%rdi, %rax
@@ -31,12 +26,7 @@ guest_try:
 	mov	$-1, %eax
 leave_try:
 	pop	%gs:CPU_STACK
-	pop	%r15
-	pop	%r14
-	pop	%r13
-	pop	%r12
-	pop	%rbp
-	pop	%rbx
+	pop_saved
 	ret
 
 	.globl guest_user

@@ -6,6 +6,7 @@
 
 #include "ktap.h"
 #include "move.h"
+#include "vmx.h"
 
 const enum step msrs_first[STEPS] = {
 	CPUID, FPU, FEATURE_CONTROL, SREGS, MSRS, REGS, NESTED, EVENTS
@@ -13,8 +14,6 @@ const enum step msrs_first[STEPS] = {
 const enum step nested_first[STEPS] = {
 	CPUID, FPU, FEATURE_CONTROL, SREGS, REGS, NESTED, MSRS, EVENTS
 };
-
-#define MSR_FEATURE_CONTROL 0x3a
 
 static struct kvm_msr_list *msr_list(void)
 {

@@ -5,9 +5,6 @@
 #include "ktap.h"
 
 #define CR4_VMXE		(1u << 13)
-#define PROC_MSR_BITMAPS	(1u << 28)
-#define PROC_SECONDARY		(1u << 31)
-#define PROC2_EPT		(1u << 1)
 #define EPT_RWX			7ull
 #define EPT_WRITE_BACK		(6ull << 3)
 #define EPT_BIG			(1ull << 7)
@@ -56,12 +53,12 @@ static void write_fields(const uint64_t (*fields)[2], unsigned int count)
 
 static void controls(const struct vmx *vmx)
 {
-	uint32_t proc = PROC_MSR_BITMAPS | (vmx->ept ? PROC_SECONDARY : 0);
+	uint32_t proc = PROC_MSR_BITMAP | (vmx->ept ? PROC_SECONDARY : 0);
 	const uint64_t fields[][2] = {
 		{ PIN_CONTROLS, allowed(MSR_VMX_TRUE_PIN_CTLS, 0) },
 		{ PROC_CONTROLS, allowed(MSR_VMX_TRUE_PROC_CTLS, proc) },
-		{ EXIT_CONTROLS, allowed(MSR_VMX_TRUE_EXIT_CTLS, EXIT_HOST_64) },
-		{ ENTRY_CONTROLS, allowed(MSR_VMX_TRUE_ENTRY_CTLS, ENTRY_GUEST_64) },
+		{ EXIT_CONTROLS, allowed(MSR_VMX_TRUE_EXIT_CTLS, EXIT_HOST_64BIT) },
+		{ ENTRY_CONTROLS, allowed(MSR_VMX_TRUE_ENTRY_CTLS, ENTRY_GUEST_64BIT) },
 		{ MSR_BITMAP, (uint64_t)vmx->msr_bitmap },
 		{ VMCS_LINK_POINTER, ~0ull },
 	};
@@ -69,7 +66,7 @@ static void controls(const struct vmx *vmx)
 	WRITE_FIELDS(fields);
 	if (!vmx->ept)
 		return;
-	vmwrite(PROC2_CONTROLS, allowed(MSR_VMX_PROC_CTLS2, PROC2_EPT));
+	vmwrite(PROC2_CONTROLS, allowed(MSR_VMX_PROC2_CTLS, PROC2_EPT));
 	vmwrite(EPT_POINTER, (uint64_t)vmx->ept | EPTP_4_LEVELS | EPT_WRITE_BACK >> 3);
 }
 

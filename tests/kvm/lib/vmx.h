@@ -12,23 +12,6 @@
 #include "../../../guests/lib/vmcs.h"
 #include "vm.h"
 
-#define MSR_FEATURE_CONTROL	0x3a
-#define MSR_VMX_BASIC		0x480
-#define MSR_VMX_EXIT_CTLS	0x483
-#define MSR_VMX_ENTRY_CTLS	0x484
-#define MSR_VMX_CR4_FIXED1	0x489
-#define MSR_VMX_TRUE_PIN_CTLS	0x48d
-#define MSR_VMX_TRUE_PROC_CTLS	0x48e
-#define MSR_VMX_TRUE_EXIT_CTLS	0x48f
-#define MSR_VMX_TRUE_ENTRY_CTLS	0x490
-#define MSR_VMX_PROC_CTLS2	0x48b
-
-#define ENTRY_GUEST_64		(1u << 9)
-#define ENTRY_LOAD_PKRS		(1u << 22)
-#define EXIT_HOST_64		(1u << 9)
-#define EXIT_LOAD_PKRS		(1u << 29)
-
-
 enum {
 	EXIT_INIT = 3, EXIT_VMCALL = 18, EXIT_RDMSR = 31, EXIT_WRMSR = 32, EXIT_BAD_GUEST = 33,
 	EXIT_BAD_LIST = 34

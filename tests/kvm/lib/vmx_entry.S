@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
+#include "../../../guests/lib/vectors.h"
 #include "guest.h"
 
 	.text
@@ -9,12 +10,7 @@
  */
 	.globl vmx_enter
 vmx_enter:
-	push	%rbx
-	push	%rbp
-	push	%r12
-	push	%r13
-	push	%r14
-	push	%r15
+	push_saved
 	pushf
 	push	%gs:CPU_STACK
 	/* Not the VMCS's own field: in an enlightened one it may have to stay. */
@@ -35,12 +31,7 @@ vmx_exited:
 3:	pop	%gs:CPU_STACK
 	/* An exit clears IF: put it back. */
 	popf
-	pop	%r15
-	pop	%r14
-	pop	%r13
-	pop	%r12
-	pop	%rbp
-	pop	%rbx
+	pop_saved
 	ret
 
 	.globl vmx_l2_start
