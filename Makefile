@@ -6,10 +6,11 @@ ASKED := $(if $(filter-out file undefined,$(origin KERNEL)),$(KERNEL))
 CC := gcc
 UNIT := out/tests/unit/pks
 
-.PHONY: help run check check-host deb l3 migrate same conformance fuzz bench unit prove mutants modules kernels series port guests pksctl clean distclean
+.PHONY: help run run-linux check check-host deb l3 migrate same conformance fuzz bench unit prove mutants modules kernels series port guests pksctl clean distclean
 
 help:
 	@echo 'make run        watch a guest use PKS under KVM, on any x86-64 machine   (root, network at first)'
+	@echo 'make run-linux  the same by a stock Linux guest with a module, guests/linux   (root, network at first)'
 	@echo 'make check      all tests, as CI runs them                               (root, network at first)'
 	@echo 'make l3         a hypervisor below two KVMs, whole, 20 minutes            (root, network at first)'
 	@echo 'make migrate    live migration by QEMU of two releases, and libvirt       (root, network at first)'
@@ -38,6 +39,9 @@ help:
 
 run:
 	@scripts/demo $(KERNEL)
+
+run-linux:
+	@guests/linux/run $(KERNEL)
 
 check:
 	@tests/check "$(ASKED)"
