@@ -22,7 +22,7 @@ static const char *const names[KINDS] = {
 };
 static u64 lost[KINDS], rounds, l2_rounds;
 static bool in_l2, stop;
-static u32 l2_pkrs;			/* what L2 wrote last */
+static u32 pkrs[2];			/* what L1 and L2 have in PKRS */
 static u32 *memory[KEYS], content[KEYS];	/* the vault by the library's own key */
 
 static u32 random(void)
@@ -44,10 +44,18 @@ static void expect(enum kind kind, u64 is, u64 due)
 		    rounds, in_l2 ? 2 : 1);
 }
 
-static void check_registers(u32 pkrs)
+static void check_registers(void)
 {
-	expect(REGISTER, rdmsr(MSR_PKRS), pkrs);
+	expect(REGISTER, rdmsr(MSR_PKRS), pkrs[in_l2]);
 	expect(CR4, read_cr4() & CR4_PKS, CR4_PKS);
+}
+
+/* What was there is seen before it goes: no loss is written over. */
+static void set_pkrs(u32 v)
+{
+	check_registers();
+	write_pkrs(v);
+	pkrs[in_l2] = v;
 }
 
 /* The error code of an access that must fault, or 0. */
@@ -60,9 +68,9 @@ static u32 touch(u32 key, bool write, u32 v)
 	return trap.vector == VEC_PF && trap.cr2 == va ? trap.error : ~0u;
 }
 
-static void check_key(u32 key, u32 pkrs)
+static void check_key(u32 key)
 {
-	bool ad = BIT(pkrs, KEY_AD(key)), wd = BIT(pkrs, KEY_WD(key));
+	bool ad = BIT(pkrs[in_l2], KEY_AD(key)), wd = BIT(pkrs[in_l2], KEY_WD(key));
 	u32 v = random();
 
 	expect(DENIED, touch(key, false, 0), ad ? PF_P | PF_PK : 0);
@@ -75,32 +83,25 @@ static void check_key(u32 key, u32 pkrs)
 }
 
 /* Open one key for a write, as a kernel would, and close it. */
-static void window(u32 key, u32 pkrs)
+static void window(u32 key)
 {
 	volatile u32 *page = (volatile u32 *)(VAULT + key * PAGE_SIZE);
-	u32 open = pkrs & ~(KEY_AD(key) | KEY_WD(key));
+	u32 closed = pkrs[in_l2];
 
-	write_pkrs(open);
+	set_pkrs(closed & ~(KEY_AD(key) | KEY_WD(key)));
 	*page = ++content[key];
 	expect(WINDOW, *page, content[key]);
-	expect(REGISTER, rdmsr(MSR_PKRS), open);
-	write_pkrs(pkrs);
+	set_pkrs(closed);
 }
 
-/* One round leaves PKRS with the value that it returns. */
-static u32 round(void)
+static void round(void)
 {
-	u32 pkrs = random() & ~(KEY_AD(OWN_KEY) | KEY_WD(OWN_KEY));
-
-	write_pkrs(pkrs);
+	set_pkrs(random() & ~(KEY_AD(OWN_KEY) | KEY_WD(OWN_KEY)));
 	for (u32 key = 0; key < KEYS; key++) {
-		check_registers(pkrs);
-		check_key(key, pkrs);
-		window(key, pkrs);
+		check_key(key);
+		window(key);
 	}
-	check_registers(pkrs);
 	rounds++;
-	return pkrs;
 }
 
 static void obey(void)
@@ -124,8 +125,7 @@ static void l2(void)
 	for (;;) {
 		in_l2 = true;
 		for (int i = 0; i < L2_ROUNDS && !stop; i++) {
-			check_registers(l2_pkrs);
-			l2_pkrs = round();
+			round();
 			l2_rounds++;
 			obey();
 		}
@@ -137,7 +137,7 @@ static void l2(void)
 static void run_l2(void)
 {
 	struct l2 g = { 0 };
-	u32 host, error;
+	u32 error;
 
 	vmx_on();
 	l2_create(&g, l2);
@@ -145,14 +145,16 @@ static void run_l2(void)
 	vmcs_control(EXIT_CONTROLS, EXIT_LOAD_PKRS, 0);
 	vmcs_write(GUEST_PKRS, 0);
 	while (!stop) {
-		host = random() & ~(KEY_AD(OWN_KEY) | KEY_WD(OWN_KEY));
+		u32 host = random() & ~(KEY_AD(OWN_KEY) | KEY_WD(OWN_KEY));
+
 		vmcs_write(HOST_PKRS, host);
 		error = l2_enter(&g);
 		if (error || vmcs_read(EXIT_REASON) != EXITED_VMCALL)
 			die("L2: error %u, exit reason 0x%lx at 0x%lx", error,
 			    vmcs_read(EXIT_REASON), vmcs_read(GUEST_RIP));
 		expect(HOST, rdmsr(MSR_PKRS), host);
-		expect(GUEST, vmcs_read(GUEST_PKRS), l2_pkrs);
+		expect(GUEST, vmcs_read(GUEST_PKRS), pkrs[1]);
+		pkrs[0] = host;
 		l2_skip(3, false);
 		round();
 	}
