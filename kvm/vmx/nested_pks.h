@@ -21,18 +21,22 @@ static inline void nested_vmx_stash_pkrs(struct kvm_vcpu *vcpu)
 		to_vmx(vcpu)->nested.pkrs = vmcs_read64(GUEST_IA32_PKRS);
 }
 
-/* Without the VM-Entry control, vmcs12's field was not checked. */
+/*
+ * Without the VM-Entry control, vmcs12's field was not checked.  The register
+ * cache needs no update, vmx_switch_vmcs() has just emptied it.
+ */
 static inline void nested_vmx_load_guest_pkrs(struct kvm_vcpu *vcpu,
 					      struct vmcs12 *vmcs12,
 					      bool run_pending)
 {
+	u32 pkrs = to_vmx(vcpu)->nested.pkrs;
+
 	if (!guest_cpu_cap_has(vcpu, X86_FEATURE_PKS))
 		return;
 
 	if (run_pending && (vmcs12->vm_entry_controls & VM_ENTRY_LOAD_IA32_PKRS))
-		vmx_write_pkrs(vcpu, vmcs12->guest_ia32_pkrs);
-	else
-		vmx_write_pkrs(vcpu, to_vmx(vcpu)->nested.pkrs);
+		pkrs = vmcs12->guest_ia32_pkrs;
+	vmcs_write64(GUEST_IA32_PKRS, pkrs);
 }
 
 /* PKRS is saved whatever the controls are, if the vCPU is told to have them. */
@@ -58,7 +62,7 @@ static inline void nested_vmx_save_pkrs(struct kvm_vcpu *vcpu,
 		return;
 
 	/* L2 never ran if only hardware found its state to be invalid. */
-	if (exit_reason != -1 && (exit_reason & VMX_EXIT_REASONS_FAILED_VMENTRY))
+	if ((exit_reason & VMX_EXIT_REASONS_FAILED_VMENTRY) && exit_reason != -1)
 		return;
 
 	nested_vmx_stash_pkrs(vcpu);
@@ -68,20 +72,21 @@ static inline void nested_vmx_save_pkrs(struct kvm_vcpu *vcpu,
 
 /*
  * L1 goes on.  Leaving L2 for SMM, or because userspace sets another state, is
- * no VM-Exit and keeps PKRS as it is.
+ * no VM-Exit and keeps PKRS as it is.  The register cache is empty here, too.
  */
 static inline void nested_vmx_load_host_pkrs(struct kvm_vcpu *vcpu,
 					     struct vmcs12 *vmcs12,
 					     u32 exit_reason)
 {
+	u32 pkrs = to_vmx(vcpu)->nested.pkrs;
+
 	if (!guest_cpu_cap_has(vcpu, X86_FEATURE_PKS))
 		return;
 
-	if (exit_reason != -1 &&
-	    (vmcs12->vm_exit_controls & VM_EXIT_LOAD_IA32_PKRS))
-		vmx_write_pkrs(vcpu, vmcs12->host_ia32_pkrs);
-	else
-		vmx_write_pkrs(vcpu, to_vmx(vcpu)->nested.pkrs);
+	if ((vmcs12->vm_exit_controls & VM_EXIT_LOAD_IA32_PKRS) &&
+	    exit_reason != -1)
+		pkrs = vmcs12->host_ia32_pkrs;
+	vmcs_write64(GUEST_IA32_PKRS, pkrs);
 }
 
 #endif /* __KVM_X86_VMX_NESTED_PKS_H */
