@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=sh
 # Shared by what tests the Debian package in an installed Debian: sourced by
-# tests/host/package, faults and kernels with their argument, 12 or 13. Their mounts
-# are their own, and go with them.
+# tests/host/package, faults, plain and kernels with their argument, 12 or 13. Their
+# mounts are their own, and go with them.
 # shellcheck source=scripts/lib.sh
 . "$(dirname "$0")/../../scripts/lib.sh"
 TOP=$(cd "$(dirname "$0")/../.." && pwd)
