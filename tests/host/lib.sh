@@ -13,6 +13,8 @@ if [ "${HOST_MOUNTS:-}" != private ]; then
 	HOST_MOUNTS=private exec unshare --mount --propagation private "$0" "$@"
 fi
 debian=$1
+[ "$debian" != 12 ] || [ "$(default_series)" = 6.1 ] ||
+	die "packages for Debian 12 must be built on Debian 12, whose libc is older: run this there"
 debs=$("$TOP/scripts/deb")
 ready=$("$TOP/tests/host/root" "$debian" ready)
 make -s -C "$TOP" guests >&2
