@@ -11,8 +11,10 @@
 #include "move.h"
 #include "vmx.h"
 
-/* Distinct, none denies OWN_KEY: of L1, vmcs12's fields, L2. */
-enum { L1 = 0x00010203, GUEST = 0x00112233, HOST = 0x01223344, L2 = 0x02334455 };
+/* Distinct, none denies OWN_KEY: of L1, vmcs12's fields, L2, a saved field. */
+enum {
+	L1 = 0x00010203, GUEST = 0x00112233, HOST = 0x01223344, L2 = 0x02334455, SAVED = 0x03445566
+};
 
 /* Times are uneven, to meet every place. */
 enum { MOVES = 50, NANOSECONDS = 300000, UNEVEN = 7919 };
@@ -62,16 +64,20 @@ static void l1_values(uint64_t controls)
 	guest_sync(vmread(GUEST_PKRS));
 }
 
+static void check_next(const char *what, unsigned int controls, uint64_t want)
+{
+	uint64_t got = vcpu_sync(vcpu);
+
+	CHECK(got == want, "E %u X %u: %s: %#lx, not %#lx", controls & 1, controls >> 1, what,
+	      got, want);
+}
+
 /* Moves, then runs to the next sync. */
 static void check_moved(const enum step *order, const char *what, unsigned int controls,
 			uint64_t want)
 {
-	uint64_t got;
-
 	vcpu = vcpu_move(vcpu, order, NULL);
-	got = vcpu_sync(vcpu);
-	CHECK(got == want, "E %u X %u: %s: %#lx, not %#lx", controls & 1, controls >> 1, what,
-	      got, want);
+	check_next(what, controls, want);
 }
 
 static void at_each_sync(const enum step *order)
@@ -326,7 +332,16 @@ static void l1_in_step(uint64_t random)
 	l1_rounds(random, true);
 }
 
-/* Moved when KVM has done VMLAUNCH or VMRESUME, but not yet run L2. */
+/* Runs until KVM has done VMLAUNCH or VMRESUME of such an L1, but not yet run L2. */
+static void run_to_entry(void)
+{
+	vcpu->run->request_interrupt_window = 1;
+	REQUIRE(vcpu_run(vcpu) == KVM_EXIT_IRQ_WINDOW_OPEN, "exit reason %u",
+		vcpu->run->exit_reason);
+	vcpu->run->request_interrupt_window = 0;
+}
+
+/* Moved there. */
 static void at_entry_of(int pks)
 {
 	uint64_t mistake;
@@ -338,9 +353,7 @@ static void at_entry_of(int pks)
 	for (i = 0; i < 32; i++) {
 		mistake = vcpu_sync(vcpu);
 		REQUIRE(!mistake, "L1 found mistake %#lx in round %lu", mistake, rounds);
-		vcpu->run->request_interrupt_window = 1;
-		REQUIRE(vcpu_run(vcpu) == KVM_EXIT_IRQ_WINDOW_OPEN, "exit reason %u",
-			vcpu->run->exit_reason);
+		run_to_entry();
 		vcpu = vcpu_move(vcpu, i & 4 ? msrs_first : nested_first, &flags);
 		CHECK(flags & KVM_STATE_NESTED_RUN_PENDING, "L2's entry is not pending");
 	}
@@ -356,6 +369,79 @@ static void at_entry(void)
 static void at_entry_without_pks(void)
 {
 	at_entry_of(PKS_OFF);
+}
+
+/*
+ * L1 without PKS, moved at L2's entry, and then PKS is put into its CPUID: L2's
+ * PKRS shows, and no control has moved a field there (KVM-26). Newer kernels
+ * refuse another CPUID while L2 is active.
+ */
+static void l1_enters(uint64_t controls)
+{
+	asm volatile("cli");
+	vmx_start(vmx);
+	vmx_load_controls(controls);
+	vmwrite(GUEST_PKRS, GUEST);
+	vmwrite(HOST_PKRS, HOST);
+	guest_sync(0);
+	vmx_run(vmx, l2_nothing, 0);
+}
+
+static void pks_added_at_entry(void)
+{
+	unsigned int i;
+
+	for (i = 0; i < 8; i++) {
+		uint16_t flags;
+		bool taken;
+
+		start(PKS_OFF, false, l1_enters, i & 3);
+		vcpu_sync(vcpu);
+		run_to_entry();
+		vcpu = vcpu_move(vcpu, i & 4 ? msrs_first : nested_first, &flags);
+		CHECK(flags & KVM_STATE_NESTED_RUN_PENDING, "L2's entry is not pending");
+		taken = !vcpu_set_cpuid(vcpu, PKS_ON);
+		CHECK(taken || errno == EINVAL, "KVM_SET_CPUID2: %s", strerror(errno));
+		if (taken)
+			CHECK(!pkrs_get(vcpu), "E %u: PKRS of L2 is %#lx", i & 1, pkrs_get(vcpu));
+		end();
+	}
+}
+
+/*
+ * A saved state is read, no more: the entry that goes on fails, where only the
+ * processor can tell, and L1 has its own PKRS (KVM-19).
+ */
+static void l1_fails(uint64_t controls)
+{
+	asm volatile("cli");
+	vmx_start(vmx);
+	vmx_load_controls(controls);
+	vmwrite(GUEST_PKRS, GUEST);
+	vmwrite(HOST_PKRS, HOST);
+	vmwrite(GUEST_GDTR_BASE, 1ull << 63);
+	wrmsr(MSR_PKRS, L1);
+	guest_sync(0);
+	guest_sync(vmx_run(vmx, l2_nothing, 0));
+	guest_sync(rdmsr(MSR_PKRS));
+}
+
+static void saved_at_failing_entry(void)
+{
+	static struct state s;
+	unsigned int controls;
+
+	for (controls = 0; controls < 4; controls++) {
+		start(PKS_ON, true, l1_fails, controls);
+		vcpu_sync(vcpu);
+		run_to_entry();
+		vcpu_save(vcpu, &s);
+		free(s.msrs);
+		CHECK(s.nested.flags & KVM_STATE_NESTED_RUN_PENDING, "L2's entry is not pending");
+		check_next("the entry", controls, ENTRY_FAILED | EXIT_BAD_GUEST);
+		check_next("L1 goes on with", controls, controls & 2 ? HOST : L1);
+		end();
+	}
 }
 
 static void on_timer(int signal)
@@ -503,6 +589,48 @@ static void saved_value(void)
 		check_saved("L2", controls, L2);
 		pkrs_set(vcpu, L1);
 		check_saved("the host", controls, L1);
+		/* Nothing has changed for who goes on. */
+		check_next("L2's exit", controls, EXIT_VMCALL);
+		check_next("L1 goes on with", controls, controls & 2 ? HOST : L1);
+		check_next("vmcs12 has", controls, L1);
+		end();
+	}
+}
+
+/*
+ * L2 goes on with the value of the MSR, but starts with the field if its entry is
+ * pending and has the control. So that the two differ, the saved field is changed.
+ */
+static void restored_value(void)
+{
+	static struct state s;
+	unsigned int i, step;
+
+	for (i = 0; i < 8; i++) {
+		const unsigned int controls = i & 3;
+		const bool pending = i & 4;
+		const uint64_t field = SAVED, last = controls & 1 ? GUEST : L1;
+		const uint64_t want = pending && (controls & 1) ? field : last;
+		struct vcpu *to;
+		struct vm *twin;
+
+		start(PKS_ON, false, l1_values, controls);
+		vcpu_sync(vcpu);
+		vcpu_sync(vcpu);
+		vcpu_save(vcpu, &s);
+		memcpy(s.nested.data.vmx[0].vmcs12 + VMCS12_FIRST, &field, sizeof(field));
+		if (pending)
+			s.nested.flags |= KVM_STATE_NESTED_RUN_PENDING;
+		to = vcpu_twin(vcpu);
+		twin = to->vm;
+		for (step = 0; step < STEPS; step++)
+			REQUIRE(!vcpu_restore(to, &s, msrs_first[step]), "step %d: %s",
+				msrs_first[step], strerror(errno));
+		CHECK(pkrs_get(to) == want, "E %u X %u, pending %d: PKRS of L2 is %#lx, not %#lx",
+		      controls & 1, controls >> 1, pending, pkrs_get(to), want);
+		free(s.msrs);
+		vcpu_free(to);
+		vm_free(twin);
 		end();
 	}
 }
@@ -516,10 +644,13 @@ static const struct test tests[] = {
 	{ "kvm.move.cpuid_last", "KVM-4, KVM-23", cpuid_last, NULL },
 	{ "kvm.move.at_entry", "KVM-23", at_entry, NULL },
 	{ "kvm.move.at_entry_without_pks", "KVM-26", at_entry_without_pks, NULL },
+	{ "kvm.move.pks_added_at_entry", "KVM-26", pks_added_at_entry, NULL },
+	{ "kvm.move.saved_at_failing_entry", "KVM-19, KVM-23", saved_at_failing_entry, NULL },
 	{ "kvm.move.anywhere_no_ept", "KVM-23", anywhere_no_ept, NULL },
 	{ "kvm.move.anywhere_ept", "KVM-23", anywhere_ept, NULL },
 	{ "kvm.move.anywhere_without_pks", "KVM-26", anywhere_without_pks, NULL },
 	{ "kvm.move.saved_value", "KVM-18, KVM-23", saved_value, NULL },
+	{ "kvm.move.restored_value", "KVM-17, KVM-23", restored_value, NULL },
 	{ "kvm.move.bad_state", "KVM-22, KVM-23", bad_state, NULL },
 };
 

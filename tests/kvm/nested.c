@@ -65,16 +65,20 @@ static void capabilities(void)
 	}
 }
 
-/* L1 with both controls set, as it is allowed; the entry's outcome. */
-static void l1_both_controls(uint64_t unused)
+/* L1 with no control set, and with each: the entry's outcome, and the guest field. */
+static void l1_each_control(uint64_t pkrs)
 {
-	(void)unused;
+	unsigned int controls;
+
 	vmx_start(vmx);
-	vmx_control(ENTRY_CONTROLS, ENTRY_LOAD_PKRS, 0);
-	guest_sync(vmx_run(vmx, nothing, 0));
-	vmx_control(ENTRY_CONTROLS, 0, ENTRY_LOAD_PKRS);
-	vmx_control(EXIT_CONTROLS, EXIT_LOAD_PKRS, 0);
-	guest_sync(vmx_run(vmx, nothing, 0));
+	for (controls = 0; controls < 3; controls++) {
+		vmx_load_controls(controls);
+		vmwrite(GUEST_PKRS, GUEST);
+		if (pkrs)
+			wrmsr(MSR_PKRS, pkrs);
+		guest_sync(vmx_run(vmx, nothing, 0));
+		guest_sync(vmread(GUEST_PKRS));
+	}
 }
 
 static void narrow(uint32_t msr, uint32_t bit)
@@ -86,23 +90,29 @@ static void narrow(uint32_t msr, uint32_t bit)
 	CHECK(!allows(msr, bit), "%#x is not narrowed", msr);
 }
 
-/* Without PKS in L1's CPUID, too: the controls follow the MSRs (KVM-26). */
+/*
+ * Without PKS in L1's CPUID, too: the controls follow the MSRs (KVM-26). A
+ * processor without the entry control does not save PKRS (PKS-14).
+ */
 static void narrowed(void)
 {
-	int pks_and_without;
+	int pks_and_without, controls;
 
 	for (pks_and_without = 0; pks_and_without < 8; pks_and_without++) {
-		const int without = pks_and_without & 3;
+		const int without = pks_and_without & 3, pks = pks_and_without >> 2;
 
-		start(pks_and_without >> 2, false, l1_both_controls, 0);
+		start(pks, false, l1_each_control, pks ? L1 : 0);
 		if (without & 1)
 			narrow(MSR_VMX_TRUE_ENTRY_CTLS, ENTRY_LOAD_PKRS);
 		if (without & 2)
 			narrow(MSR_VMX_TRUE_EXIT_CTLS, EXIT_LOAD_PKRS);
-		check_sync("the entry control", 1,
-			   without & 1 ? -VMFAIL_BAD_CONTROL : EXIT_VMCALL);
-		check_sync("the exit control", 2,
-			   without & 2 ? -VMFAIL_BAD_CONTROL : EXIT_VMCALL);
+		for (controls = 0; controls < 3; controls++) {
+			const bool runs = !(controls & without);
+			const bool saved = pks && runs && !(without & 1) && !(controls & 1);
+
+			check_sync("the entry", controls, runs ? EXIT_VMCALL : -VMFAIL_BAD_CONTROL);
+			check_sync("vmcs12 has", controls, saved ? L1 : GUEST);
+		}
 		end();
 	}
 }
@@ -381,6 +391,82 @@ static void filter_of_other_in_l2(void)
 	filter_of_msr_in_l2(MSR_FS_BASE);
 }
 
+/*
+ * But not for the x2APIC's: those that L2 accesses without an exit are those of the
+ * virtual-APIC page that L1 gave it, and no filter's.
+ */
+enum { MSR_APIC_BASE = 0x1b, MSR_X2APIC_TPR = 0x808, MSR_X2APIC_LDR = 0x80d };
+enum { APIC_BASE_X2APIC = 3 << 10, APIC_TPR = 0x80, APIC_LDR = 0xd0 };
+enum { TPR_L1 = 0x20, TPR_L2 = 0x50, LDR_L2 = 0x12345678, ROUNDS = 4 };
+
+static char *apic_page;
+
+static void l2_apic(uint64_t has_registers)
+{
+	uint64_t tpr, ldr = LDR_L2;
+	int i;
+
+	for (i = 0; i < ROUNDS; i++) {
+		tpr = 0;
+		guest_sync(try_rdmsr(MSR_X2APIC_TPR, &tpr));
+		guest_sync(tpr);
+		guest_sync(has_registers ? try_rdmsr(MSR_X2APIC_LDR, &ldr) : NO_FAULT);
+		guest_sync(ldr);
+		guest_sync(try_wrmsr(MSR_X2APIC_TPR, TPR_L2 + 1 + i));
+	}
+}
+
+static void l1_apic(uint64_t x2apic)
+{
+	bool has_registers = rdmsr(MSR_VMX_PROC2_CTLS) >> 32 & PROC2_APIC_REGISTERS;
+
+	if (x2apic) {
+		wrmsr(MSR_APIC_BASE, rdmsr(MSR_APIC_BASE) | APIC_BASE_X2APIC);
+		wrmsr(MSR_X2APIC_TPR, TPR_L1);
+	}
+	vmx_start(vmx);
+	vmx_control(PROC_CONTROLS, PROC_TPR_SHADOW | PROC_SECONDARY, 0);
+	vmwrite(PROC2_CONTROLS, PROC2_X2APIC | (has_registers ? PROC2_APIC_REGISTERS : 0));
+	vmwrite(VIRTUAL_APIC_ADDR, (uint64_t)apic_page);
+	vmwrite(TPR_THRESHOLD, 0);
+	guest_sync(has_registers);
+	guest_sync(vmx_run(vmx, l2_apic, has_registers));
+	guest_sync(x2apic ? rdmsr(MSR_X2APIC_TPR) : TPR_L1);
+}
+
+static void x2apic_in_l2(void)
+{
+	int x2apic, i;
+
+	need_pks();
+	need_nested();
+	for (x2apic = 0; x2apic < 2; x2apic++) {
+		vm = vm_new();
+		vm_irqchip(vm);
+		vmx = vmx_new(vm, false);
+		apic_page = vm_pages(vm, 1);
+		*(uint32_t *)(apic_page + APIC_TPR) = TPR_L2;
+		*(uint32_t *)(apic_page + APIC_LDR) = LDR_L2;
+		vcpu = vcpu_new(vm, PKS_ON, l1_apic, x2apic);
+		if (!vcpu_sync(vcpu))
+			ktap_note("no virtualization of APIC registers");
+		for (i = 0; i < ROUNDS; i++) {
+			check_sync("RDMSR of TPR", 0, NO_FAULT);
+			/* From here on the filter has changed while L2 is active. */
+			vm_filter(vm, i % 2 ? 0 : KVM_MSR_FILTER_READ | KVM_MSR_FILTER_WRITE);
+			check_sync("TPR of L2", 0, TPR_L2 + i);
+			check_sync("RDMSR of LDR", 0, NO_FAULT);
+			check_sync("LDR of L2", 0, LDR_L2);
+			check_sync("WRMSR to TPR", 0, NO_FAULT);
+			CHECK(*(uint32_t *)(apic_page + APIC_TPR) == TPR_L2 + 1u + i,
+			      "L2's write is not in its page");
+		}
+		check_sync("L2's exit", 0, EXIT_VMCALL);
+		check_sync("TPR of L1", 0, TPR_L1);
+		end();
+	}
+}
+
 /* L1 has no PKS in its CPUID: nor has L2, whatever L1's controls are. */
 static void l2_without_pks(uint64_t unused)
 {
@@ -621,6 +707,45 @@ static void check_hidden_control(uint32_t msr, uint32_t bit)
 	CHECK(!msr_set(vcpu, msr, value | (uint64_t)bit << 32), "MSR %#x can be widened", msr);
 }
 
+/*
+ * What L1 can read and write. Newer kernels have no field whose feature is hidden,
+ * and one of these is of SGX, which the emulated CPU does not have.
+ */
+static const uint64_t hidden_fields[] = {
+	ENCLS_BITMAP, GUEST_PKRS, GUEST_PKRS_HIGH, HOST_PKRS, HOST_PKRS_HIGH
+};
+
+static void l1_fields(uint64_t unused)
+{
+	unsigned int i;
+
+	(void)unused;
+	vmx_start(vmx);
+	for (i = 0; i < COUNT(hidden_fields); i++) {
+		guest_sync(vmread_works(hidden_fields[i]));
+		guest_sync(vmwrite(hidden_fields[i], 0));
+	}
+}
+
+static void hidden_fields_of_l1(void)
+{
+	unsigned int i;
+	bool all;
+
+	need_nested();
+	vm = vm_new();
+	vmx = vmx_new(vm, false);
+	vcpu = vcpu_new(vm, PKS_OFF, l1_fields, 0);
+	all = vcpu_sync(vcpu);
+	ktap_note("the kernel %s fields of hidden features", all ? "has" : "does not have");
+	check_sync("VMWRITE of another", 0, all);
+	for (i = 1; i < COUNT(hidden_fields); i++) {
+		check_sync("VMREAD", 0, all);
+		check_sync("VMWRITE", 0, all);
+	}
+	end();
+}
+
 static void hidden(void)
 {
 	uint64_t fixed1 = 0;
@@ -629,14 +754,17 @@ static void hidden(void)
 	need_nested();
 	vm = vm_new();
 	vmx = vmx_new(vm, false);
-	vcpu = vcpu_new(vm, PKS_OFF, l1_both_controls, 0);
+	vcpu = vcpu_new(vm, PKS_OFF, l1_each_control, 0);
 	check_hidden_control(MSR_VMX_TRUE_ENTRY_CTLS, ENTRY_LOAD_PKRS);
 	check_hidden_control(MSR_VMX_ENTRY_CTLS, ENTRY_LOAD_PKRS);
 	check_hidden_control(MSR_VMX_TRUE_EXIT_CTLS, EXIT_LOAD_PKRS);
 	check_hidden_control(MSR_VMX_EXIT_CTLS, EXIT_LOAD_PKRS);
 	REQUIRE(msr_get(vcpu, MSR_VMX_CR4_FIXED1, &fixed1), "no CR4_FIXED1");
 	CHECK(!(fixed1 & CR4_PKS), "CR4_FIXED1 is %#lx", fixed1);
+	check_sync("neither control", 0, EXIT_VMCALL);
+	vcpu_sync(vcpu);
 	check_sync("the hidden entry control", 1, -VMFAIL_BAD_CONTROL);
+	vcpu_sync(vcpu);
 	check_sync("the hidden exit control", 2, -VMFAIL_BAD_CONTROL);
 	end();
 
@@ -648,11 +776,12 @@ static void hidden(void)
 
 static const struct test hidden_tests[] = {
 	{ "kvm.nested.hidden", "KVM-20", hidden, NULL },
+	{ "kvm.nested.hidden_fields", "KVM-20", hidden_fields_of_l1, NULL },
 };
 
 static const struct test tests[] = {
 	{ "kvm.nested.capabilities", "KVM-20", capabilities, NULL },
-	{ "kvm.nested.narrowed", "KVM-20, KVM-26", narrowed, NULL },
+	{ "kvm.nested.narrowed", "KVM-20, KVM-26, PKS-14", narrowed, NULL },
 	{ "kvm.nested.values", "KVM-17, KVM-18", values, NULL },
 	{ "kvm.nested.values_set_by_host", "KVM-17, KVM-18", values_set_by_host, NULL },
 	{ "kvm.nested.bad_fields", "KVM-19", bad_fields, NULL },
@@ -660,6 +789,7 @@ static const struct test tests[] = {
 	{ "kvm.nested.bitmap_and_filter", "KVM-5, KVM-21", bitmap_and_filter, NULL },
 	{ "kvm.nested.filter_in_l2", "KVM-5", filter_in_l2, NULL },
 	{ "kvm.nested.filter_of_other_in_l2", "KVM-5", filter_of_other_in_l2, NULL },
+	{ "kvm.nested.x2apic_in_l2", "KVM-5", x2apic_in_l2, NULL },
 	{ "kvm.nested.without_pks", "KVM-4, KVM-20", without_pks, NULL },
 	{ "kvm.nested.memory_without_pks", "KVM-26", memory_without_pks, NULL },
 	{ "kvm.nested.bad_fields_without_pks", "KVM-26, PKS-15, PKS-16", bad_fields_without_pks,

@@ -55,6 +55,15 @@ static inline uint64_t vmread(uint64_t field)
 	return value;
 }
 
+static inline bool vmread_works(uint64_t field)
+{
+	uint64_t value;
+	bool failed;
+
+	asm volatile("vmread %2, %0" : "=r"(value), "=@ccbe"(failed) : "r"(field));
+	return !failed;
+}
+
 static inline bool vmwrite(uint64_t field, uint64_t value)
 {
 	bool failed;
