@@ -6,7 +6,7 @@ ASKED := $(if $(filter-out file undefined,$(origin KERNEL)),$(KERNEL))
 CC := gcc
 UNIT := out/tests/unit/pks
 
-.PHONY: help run run-linux check check-host deb l3 migrate same conformance fuzz bench unit prove mutants modules kernels series port guests pksctl clean distclean
+.PHONY: help run run-linux check check-host deb l3 migrate same conformance fuzz bench unit prove mutants modules kernels series series-check port guests pksctl clean distclean
 
 help:
 	@echo 'make run        watch a guest use PKS under KVM, on any x86-64 machine   (root, network at first)'
@@ -24,6 +24,7 @@ help:
 	@echo 'make modules    kvm.ko and kvm-intel.ko with PKS for the stock kernel    (network at first)'
 	@echo 'make kernels    which kernels Debian offers, accepted or why not              (network at first)'
 	@echo 'make series     PKS as patches for git am, in out/series                 (network at first)'
+	@echo 'make series-check  what is asked of each of these patches, NN minutes      (root, network at first)'
 	@echo 'make deb        the Debian packages, in out/deb                           (root, network at first)'
 	@echo 'make check-host  what they do to an installed Debian 12 and 13, an hour      (root, network)'
 	@echo 'make port       what a kernel that is not accepted needs                 (network at first)'
@@ -100,6 +101,9 @@ kernels:
 # The newest upstream stable there is, unless told otherwise.
 series:
 	@scripts/series $(or $(ASKED),7.3)
+
+series-check:
+	@scripts/series-check $(or $(ASKED),7.3)
 
 deb:
 	@scripts/deb
