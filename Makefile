@@ -24,7 +24,7 @@ help:
 	@echo 'make modules    kvm.ko and kvm-intel.ko with PKS for the stock kernel    (network at first)'
 	@echo 'make kernels    which kernels Debian offers, accepted or why not              (network at first)'
 	@echo 'make series     PKS as patches for git am, in out/series                 (network at first)'
-	@echo 'make series-check  what is asked of each of these patches, NN minutes      (root, network at first)'
+	@echo 'make series-check  what is asked of each of these patches; slow           (root, network at first)'
 	@echo 'make deb        the Debian packages, in out/deb                           (root, network at first)'
 	@echo 'make check-host  what they do to an installed Debian 12 and 13, an hour      (root, network)'
 	@echo 'make port       what a kernel that is not accepted needs                 (network at first)'
