@@ -3,6 +3,8 @@
 KERNEL ?= $(shell sh -c '. scripts/lib.sh; default_series' scripts/make)
 # Empty where the user asked for no kernel: tests then run on all series.
 ASKED := $(if $(filter-out file undefined,$(origin KERNEL)),$(KERNEL))
+# The newest upstream stable there is, for the patches.
+NEWEST := 7.3
 CC := gcc
 UNIT := out/tests/unit/pks
 
@@ -98,12 +100,11 @@ modules:
 kernels:
 	@scripts/kernels
 
-# The newest upstream stable there is, unless told otherwise.
 series:
-	@scripts/series $(or $(ASKED),7.3)
+	@scripts/series $(or $(ASKED),$(NEWEST))
 
 series-check:
-	@scripts/series-check $(or $(ASKED),7.3)
+	@scripts/series-check $(or $(ASKED),$(NEWEST))
 
 deb:
 	@scripts/deb

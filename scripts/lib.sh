@@ -223,6 +223,18 @@ copy_edited() {
 	done
 }
 
+# copy_kvm SOURCE TREE: what scripts/compile takes: KVM, and what else is edited.
+copy_kvm() {
+	mkdir -p "$2/arch/x86" "$2/virt" && cp -r "$1/arch/x86/kvm" "$2/arch/x86/" && cp -r "$1/virt/kvm" "$2/virt/" &&
+		copy_edited "$1" "$2"
+}
+
+# take_modules TREE FOLDER: what scripts/compile made in TREE, without what only a
+# debugger looks at.
+take_modules() {
+	mkdir -p "$2" && cp "$1/arch/x86/kvm/kvm.ko" "$1/arch/x86/kvm/kvm-intel.ko" "$2/" && strip --strip-debug "$2"/*.ko
+}
+
 # unreviewed DIGESTS: those lines of scripts/texts that kvm/steps/REVIEWED lacks.
 unreviewed() {
 	awk '/^#/ { next }
