@@ -19,7 +19,7 @@ help:
 	@echo "make same       the kernels' own selftests as with their own modules     (root, network at first)"
 	@echo 'make conformance  the whole space of the conformance guest, 10 minutes    (root, network at first)'
 	@echo 'make fuzz       random sequences of a nested hypervisor, 40 minutes      (root, network at first)'
-	@echo 'make bench      what PKS costs KVM, in instructions, written to docs/cost.md  (root, network at first)'
+	@echo 'make bench      what PKS costs KVM, in instructions, written to docs/cost-*.md  (root, network at first)'
 	@echo 'make unit       tests that need nothing but a compiler'
 	@echo 'make prove      what a key forbids, in KVM: a proof for all inputs, by CBMC   (root, network at first)'
 	@echo 'make mutants    faults in kvm/, each of which a test must find; slow         (root, network at first)'
@@ -65,7 +65,7 @@ fuzz:
 	@tests/fuzz --kernel $(KERNEL)
 
 bench:
-	@bench/run $(KERNEL)
+	@for k in $(or $(ASKED),$(NEWEST) 6.12); do bench/run $$k || exit; done
 
 unit: $(UNIT)
 	@(for t in $(UNIT) tests/unit/ktap tests/unit/mutants tests/unit/selftests tests/unit/security; do \

