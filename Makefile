@@ -68,7 +68,7 @@ bench:
 	@for k in $(or $(ASKED),$(NEWEST) 6.12); do bench/run $$k || exit; done
 
 unit: $(UNIT)
-	@(for t in $(UNIT) tests/unit/ktap tests/unit/mutants tests/unit/selftests tests/unit/security; do \
+	@(for t in $(UNIT) tests/unit/ktap tests/unit/page tests/unit/mutants tests/unit/selftests tests/unit/security; do \
 		echo "# run unit.$$(basename $$t)"; $$t; echo "# exit $$?"; done) | \
 		tee out/tests/unit/result; awk -f tests/ktap.awk out/tests/unit/result
 

@@ -15,8 +15,8 @@ BEGIN {
 }
 
 function complain(what) {
-	failed++
-	print "not ok " run ": " what
+	problem[++failed] = run ": " what
+	print "not ok " problem[failed]
 }
 
 function matches(text, pattern) {
