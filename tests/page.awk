@@ -3,7 +3,7 @@
 # counts; the page shows no count of its own. Reads the results of a run, each suite
 # begun by "# suite NAME SECONDS", where NAME is SUITE or KERNEL.SUITE.
 # In the environment: PAGE, the file to write; WHAT, a sentence about the run;
-# RULES, what tests/mutants/table prints; CSS; COST, a plot; COVERAGE, lines of
+# RULES, what tests/mutants/table prints; CSS; COST, plots; COVERAGE, lines of
 # FILE LINES-REACHED LINES BRANCHES-REACHED BRANCHES, or a file that is not there.
 
 function escape(s) {
@@ -167,13 +167,17 @@ function rules() {
 	out("</dl>")
 }
 
-function plot(   found) {
-	out("<h2>What PKS costs</h2>\n<p>Of the last <code>make bench</code>, as docs/cost.md has it, not of this run.\n<div class=\"wide plot\">")
-	while ((getline line < ENVIRON["COST"]) > 0) {
-		out(line)
-		found = 1
+function plots(   i, n, plot, title) {
+	out("<h2>What PKS costs</h2>\n<p>Of the last <code>make bench</code>, as docs/cost-*.md have it, not of this run.")
+	n = split(ENVIRON["COST"], plot, " ")
+	for (i = 1; i <= n; i++) {
+		title = plot[i]
+		gsub(/.*cost-|[.]svg$/, "", title)
+		out("<h3>Linux " escape(title) "</h3>\n<div class=\"wide plot\">")
+		while ((getline line < plot[i]) > 0)
+			out(line)
+		out("</div>")
 	}
-	out((found ? "" : "<p>There is no docs/cost.svg.") "</div>")
 }
 
 function coverage(   part, found) {
@@ -211,7 +215,7 @@ END {
 	heading()
 	suites_by_kernels()
 	rules()
-	plot()
+	plots()
 	coverage()
 	all_tests()
 	close(ENVIRON["PAGE"])
