@@ -333,8 +333,8 @@ $8 == "exit" {
 	reason = $14
 	for (i = 15; i <= NF; i++)
 		reason = reason " " $i
-	if ($9 == 31 || $9 == 32)
-		reason = reason " of MSR " $13
+	if (($9 == 31 || $9 == 32) && $13 == "6e1")
+		reason = reason " of IA32_PKRS"
 	if ($9 == 0)
 		reason = reason " (vector " hex(substr($12, length($12) - 1)) ")"
 	host_field[v] = pad($11)
@@ -427,25 +427,25 @@ END {
 	print "</style>\n<h1>" escape(title) "</h1>\n<p>" total "\n<pre>" escape(why) "</pre>\n<ul>" >page
 	for (i = 1; i <= vmcss; i++)
 		print "<li>" escape(vmcs_line(i)) >page
-	print "</ul>\n<div class=\"wide\"><table>\n<tr><th class=\"n\">instruction" (last_cpu ? "<th>CPU" : "") "<th>who<th>what<th>PKRS" >page
+	print "</ul>\n<div class=\"wide\"><table>\n<tr><th class=\"n\">instruction" (last_cpu ? "<th>CPU" : "") "<th>who<th>PKRS" >page
 	for (key = 0; key < 16; key++)
 		if (key in used)
 			printf "<th>key %d", key >page
-	print "" >page
+	print "<th>what" >page
 	for (i = 1; i <= rows; i++) {
 		if (!(i in row_what)) {
 			if (i == FIRST + 1)
 				print "<tr><td colspan=\"5\">" left_out() >page
 			continue
 		}
-		printf "<tr class=\"%s\"><td class=\"n\">%s%s<td>%s<td class=\"what\">%s<td><code>%s</code>", row_class[i], row_time[i], \
-			last_cpu ? "<td>" row_cpu[i] : "", row_who[i], escape(row_what[i]), row_pkrs[i] >page
+		printf "<tr class=\"%s\"><td class=\"n\">%s%s<td>%s<td><code>%s</code>", row_class[i], row_time[i], \
+			last_cpu ? "<td>" row_cpu[i] : "", row_who[i], row_pkrs[i] >page
 		for (key = 0; key < 16; key++)
 			if (key in used) {
 				right = rights(row_pkrs[i], key)
 				printf "<td class=\"k%d\">%s", right, right % 2 ? "AD" : right ? "WD" : "" >page
 			}
-		print "" >page
+		print "<td class=\"what\">" escape(row_what[i]) >page
 	}
 	print "</table></div>" >page
 	printf "lab: %s\n%slab: the time line is in %s and %s\n", total, why, text, page >"/dev/stderr"
