@@ -184,7 +184,7 @@ function coverage(   part, found) {
 	out("<h2>What the tests reach</h2>")
 	while ((getline line < ENVIRON["COVERAGE"]) > 0) {
 		if (!found++)
-			out("<p>Of the last <code>make coverage</code>, not of this run.\n<div class=\"wide\"><table>\n<tr><th>file<th class=\"n\">lines<th class=\"n\">of<th class=\"n\">branches<th class=\"n\">of")
+			out("<p>Of the last <code>make coverage</code>, not of this run.\n<div class=\"wide\"><table>\n<tr><th>file<th class=\"n\">lines reached<th class=\"n\">of<th class=\"n\">branches reached<th class=\"n\">of")
 		split(line, part)
 		out("<tr><td>" escape(part[1]) "<td class=\"n\">" part[2] "<td class=\"n\">" part[3] "<td class=\"n\">" part[4] "<td class=\"n\">" part[5])
 	}
