@@ -320,8 +320,16 @@ $8 == "entry" {
 	else
 		tell("entry", "VMCS " v, "VM entry: " ($9 ? "loads the guest field, " pad($10) : "no load, PKRS stays"))
 	tell_list()
-	if (injects)
-		tell("fault", "VMCS " v, "with the entry comes a page fault, error code " $12 " = " bits(hex($12)))
+	if (injects) {
+		what = "a page fault comes with the VM entry, error code " $12 " = " bits(hex($12))
+		tell("fault", "VMCS " v, "FAULT: " what)
+	}
+	# Unless the processor had found it, and it was intercepted.
+	if (injects && !intercepted[cpu]) {
+		faults++
+		why = "The last fault by a key, at instruction " time ", guest of VMCS " v ": " what ".\n" \
+			"  It is its hypervisor that refused the access, by a walk of its own. PKRS was " pkrs_of[cpu] ".\n"
+	}
 	entered[v] = pkrs_of[cpu]
 	root_pkrs[v] = before
 }
@@ -337,6 +345,7 @@ $8 == "exit" {
 		reason = reason " of IA32_PKRS"
 	if ($9 == 0)
 		reason = reason " (vector " hex(substr($12, length($12) - 1)) ")"
+	intercepted[cpu] = $9 == 0 && $12 ~ /0e$/
 	host_field[v] = pad($11)
 	launched[cpu] = $9 == 20 || $9 == 24 ? v : 0
 	if (inside) {
