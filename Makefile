@@ -8,7 +8,7 @@ NEWEST := 7.3
 CC := gcc
 UNIT := out/tests/unit/pks
 
-.PHONY: help run run-linux check check-host deb l3 migrate same conformance fuzz bench unit prove mutants modules kernels series series-check port guests pksctl clean distclean
+.PHONY: help run run-linux check check-host deb l3 migrate same conformance fuzz bench unit prove coverage mutants modules kernels series series-check port guests pksctl clean distclean
 
 help:
 	@echo 'make run        watch a guest use PKS under KVM, on any x86-64 machine   (root, network at first)'
@@ -22,6 +22,7 @@ help:
 	@echo 'make bench      what PKS costs KVM, in instructions, written to docs/cost-*.md  (root, network at first)'
 	@echo 'make unit       tests that need nothing but a compiler'
 	@echo 'make prove      what a key forbids, in KVM: a proof for all inputs, by CBMC   (root, network at first)'
+	@echo 'make coverage   which lines and branches of KVM the tests reach, 25 minutes  (root, network at first)'
 	@echo 'make mutants    faults in kvm/, each of which a test must find; slow         (root, network at first)'
 	@echo 'make modules    kvm.ko and kvm-intel.ko with PKS for the stock kernel    (network at first)'
 	@echo 'make kernels    which kernels Debian offers, accepted or why not              (network at first)'
@@ -68,7 +69,7 @@ bench:
 	@for k in $(or $(ASKED),$(NEWEST) 6.12); do bench/run $$k || exit; done
 
 unit: $(UNIT)
-	@(for t in $(UNIT) tests/unit/ktap tests/unit/page tests/unit/mutants tests/unit/selftests tests/unit/security; do \
+	@(for t in $(UNIT) tests/unit/ktap tests/unit/page tests/unit/mutants tests/unit/selftests tests/unit/security tests/unit/coverage; do \
 		echo "# run unit.$$(basename $$t)"; $$t; echo "# exit $$?"; done) | \
 		tee out/tests/unit/result; awk -f tests/ktap.awk out/tests/unit/result
 
@@ -90,6 +91,9 @@ prove:
 
 pksctl:
 	@$(MAKE) --no-print-directory -s -f pksctl/Makefile
+
+coverage:
+	@tests/coverage/run $(if $(ASKED),$(ASKED),--page $(NEWEST))
 
 mutants:
 	@tests/mutants/run
