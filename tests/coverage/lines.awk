@@ -128,7 +128,7 @@ function excused(what, file, text, f,   i, part) {
 
 function miss(what, file, line, text,   shown) {
 	shown = (file in name) ? name[file] : file
-	printf "%s:%d %s(): %s: %s\n\t%s\n", shown, line, in_function[file, line], text, source[file, line],
+	printf "%s:%d %s(): %s\n\t%s\n\t%s\n", shown, line, in_function[file, line], text, source[file, line],
 		excused(what, shown, source[file, line], in_function[file, line]) >(out "/missed")
 }
 
