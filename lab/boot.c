@@ -5,7 +5,7 @@
  *
  *   boot check ELF                       is it a multiboot kernel?
  *   boot flat ELF OUT                    its memory image; prints "ADDRESS ENTRY END"
- *   boot linux OUT MB IMAGE "A E END" CMDLINE CPIO...
+ *   boot linux OUT MB PROCESSORS IMAGE "A E END" CMDLINE CPIO...
  *   boot multiboot OUT MB ELF CMDLINE
  *
  * The last two write OUT/block, which rom.S starts from, and print the lines of
@@ -23,8 +23,10 @@
 #define BLOCK		0x10000		/* as in rom.S */
 #define BLOCK_SIZE	0x4000
 #define INITRD		0x8000000	/* above every kernel's bss */
-#define LOW		0x9fc00		/* end of conventional memory */
+#define LOW		0x9fc00		/* end of conventional memory, as in rom.S */
 #define HIGH		0x100000
+
+#define MAX_PROCESSORS	4		/* threads that the emulated CPU can have */
 
 #define MB_MAGIC	0x1badb002
 #define MB_LOADED	0x2badb002
@@ -191,7 +193,7 @@ static void write_flat(struct image *im, const char *name)
 	free(out);
 }
 
-/* The block: three words for rom.S, then what EBX points to. */
+/* The block: four words for rom.S, then what EBX and the last of them point to. */
 static uint8_t block[BLOCK_SIZE];
 static size_t used = 64;
 
@@ -206,11 +208,11 @@ static uint32_t put(const void *data, size_t size)
 	return BLOCK + at;
 }
 
-static void write_block(const char *out, uint32_t entry, uint32_t eax, uint32_t ebx)
+static void write_block(const char *out, uint32_t entry, uint32_t eax, uint32_t ebx, uint32_t table)
 {
 	char name[4096];
 
-	memcpy(block, (uint32_t[]){ entry, eax, ebx }, 12);
+	memcpy(block, (uint32_t[]){ entry, eax, ebx, table }, 16);
 	snprintf(name, sizeof(name), "%s/block", out);
 	write_file(name, block, used);
 	printf("optramimage1: file=\"%s\", address=0x%x\n", name, BLOCK);
@@ -224,23 +226,79 @@ struct pvh_start {
 	uint32_t nr_memmap, reserved;
 };
 
+/*
+ * The table of Intel's MultiProcessor Specification 1.4, which Linux looks for at
+ * LOW: rom.S puts it there. No I/O APIC: the PIC serves the first processor.
+ */
+struct mp_processor {
+	uint8_t type, apic, version, flags;
+	uint32_t signature, features, reserved[2];
+};
+struct mp_table {
+	struct { uint32_t name, at; uint8_t units, spec, sum, features[5]; } pointer;
+	struct {
+		uint32_t name;
+		uint16_t length;
+		uint8_t spec, sum;
+		char oem[20];
+		uint32_t more;
+		uint16_t more_length, entries;
+		uint32_t apics, reserved;
+	} header;
+	struct { uint8_t type, id; char name[6]; } bus;
+	struct { uint8_t type, kind; uint16_t flags; uint8_t bus, irq, apic, pin; } interrupt;
+	struct mp_processor processor[MAX_PROCESSORS];
+};
+
+static uint8_t sum(const void *data, size_t size)
+{
+	const uint8_t *p = data;
+	uint8_t total = 0;
+
+	while (size--)
+		total -= *p++;
+	return total;
+}
+
+static uint32_t put_processors(unsigned int nr)
+{
+	struct mp_table t = {
+		.pointer = { .name = 0x5f504d5f, .at = LOW + sizeof(t.pointer), .units = 1, .spec = 4 },
+		.header = { .name = 0x504d4350, .length = sizeof(t) - sizeof(t.pointer) -
+				(MAX_PROCESSORS - nr) * sizeof(*t.processor),
+			.spec = 4, .entries = 2 + nr, .apics = 0xfee00000 },
+		.bus = { 1, 0, { 'I', 'S', 'A', ' ', ' ', ' ' } },
+		.interrupt = { .type = 3, .kind = 3, .apic = 0xff },	/* of the PIC, to all */
+	};
+	unsigned int i;
+
+	for (i = 0; i < nr; i++)	/* enabled, the first one is the boot processor */
+		t.processor[i] = (struct mp_processor){ .apic = i, .version = 0x14, .flags = i ? 1 : 3 };
+	t.header.sum = sum(&t.header, t.header.length);
+	t.pointer.sum = sum(&t.pointer, sizeof(t.pointer));
+	return put(&t, sizeof(t));
+}
+
 static void linux_(int argc, char **argv)
 {
-	const char *out = argv[2], *image = argv[4];
+	const char *out = argv[2], *image = argv[5];
 	uint64_t bytes = strtoull(argv[3], NULL, 0) << 20, initrd = INITRD;
 	struct pvh_range map[] = { { 0, LOW, 1, 0 }, { HIGH, bytes - HIGH, 1, 0 } };
 	struct pvh_start start = { .magic = PVH_MAGIC, .version = 1, .nr_modules = 1 };
 	unsigned long long at, entry, end;
+	unsigned int processors = atoi(argv[4]);
 	struct stat st;
 	int i;
 
-	if (sscanf(argv[5], "%llx %llx %llx", &at, &entry, &end) != 3 || end > INITRD)
-		die("%s: no place for this kernel (%s)", image, argv[5]);
-	for (i = 7; i < argc; i++) {
+	if (processors < 1 || processors > MAX_PROCESSORS)
+		die("%s processors: there are 1 to %d", argv[4], MAX_PROCESSORS);
+	if (sscanf(argv[6], "%llx %llx %llx", &at, &entry, &end) != 3 || end > INITRD)
+		die("%s: no place for this kernel (%s)", image, argv[6]);
+	for (i = 8; i < argc; i++) {
 		if (stat(argv[i], &st))
 			die("cannot read %s: %s", argv[i], strerror(errno));
 		/* 1 is the block, 2 the kernel */
-		printf("optramimage%d: file=\"%s\", address=0x%llx\n", i - 4, argv[i],
+		printf("optramimage%d: file=\"%s\", address=0x%llx\n", i - 5, argv[i],
 		       (unsigned long long)initrd);
 		initrd += ((uint64_t)st.st_size + 4095) & ~4095ull;
 	}
@@ -249,10 +307,10 @@ static void linux_(int argc, char **argv)
 	printf("optramimage2: file=\"%s\", address=0x%llx\n", image, at);
 	start.modules = put(&(struct pvh_module){ INITRD, initrd - INITRD, 0, 0 },
 			    sizeof(struct pvh_module));
-	start.cmdline = put(argv[6], strlen(argv[6]) + 1);
+	start.cmdline = put(argv[7], strlen(argv[7]) + 1);
 	start.memmap = put(map, sizeof(map));
 	start.nr_memmap = 2;
-	write_block(out, entry, 0, put(&start, sizeof(start)));
+	write_block(out, entry, 0, put(&start, sizeof(start)), processors > 1 ? put_processors(processors) : 0);
 }
 
 static void multiboot(char **argv)
@@ -278,7 +336,7 @@ static void multiboot(char **argv)
 	info[4] = put(argv[5], strlen(argv[5]) + 1);
 	info[11] = sizeof(map);
 	info[12] = put(map, sizeof(map));
-	write_block(out, im.entry, MB_LOADED, put(info, sizeof(info)));
+	write_block(out, im.entry, MB_LOADED, put(info, sizeof(info)), 0);
 }
 
 int main(int argc, char **argv)
@@ -294,7 +352,7 @@ int main(int argc, char **argv)
 		write_flat(&im, argv[3]);
 		printf("%llx %x %llx\n", (unsigned long long)im.low, im.entry,
 		       (unsigned long long)im.end);
-	} else if (argc >= 8 && argc <= 9 && !strcmp(argv[1], "linux")) {
+	} else if (argc >= 9 && argc <= 10 && !strcmp(argv[1], "linux")) {
 		linux_(argc, argv);
 	} else if (argc == 6 && !strcmp(argv[1], "multiboot")) {
 		multiboot(argv);

@@ -5,7 +5,8 @@
  * jump. Kernel, initramfs and the block that says where to jump are in RAM
  * already (boot.c), so there is nothing to probe and nothing to load.
  */
-#define BLOCK 0x10000			/* boot.c: entry, EAX, EBX */
+#define BLOCK 0x10000			/* boot.c: entry, EAX, EBX, table of processors */
+#define LOW 0x9fc00			/* where systems look for that; 1 KiB */
 
 	.code16
 	.globl rom
@@ -33,6 +34,10 @@ flat:
 	movl	$0x3fb, %edx		/* COM1: 8 bits, which firmware sets up */
 	movb	$3, %al
 	outb	%al, %dx
+	movl	BLOCK + 12, %esi	/* or 0, where there are zeros */
+	movl	$LOW, %edi
+	movl	$0x400 / 4, %ecx
+	rep movsl
 	movl	BLOCK + 4, %eax
 	movl	BLOCK + 8, %ebx
 	jmp	*BLOCK
