@@ -1,14 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * A host that uses PKS itself, for tests only: no stock kernel does. Loaded with
- * cr4_pks=1, before kvm_intel, every CPU has CR4.PKS and IA32_PKRS = pkrs. Each
- * VM exit that kvm_intel handles is counted while watch=1, and those after which
- * the CPU does not have that value, or not that CR4.PKS, too (KVM-10).
+ * cr4_pks=1, before kvm_intel, every CPU has CR4.PKS and an IA32_PKRS of its own:
+ * pkrs, bits 31:30 inverted by the CPU's number. Each VM exit that kvm_intel
+ * handles is counted while watch=1, and those after which the CPU does not have
+ * its value, or not that CR4.PKS, too (KVM-10).
  *
  * The kernel's own pages have key 0: a value that denies that ends the host.
  */
 #include <linux/atomic.h>
 #include <linux/bits.h>
+#include <linux/cpuhotplug.h>
 #include <linux/kprobes.h>
 #include <linux/module.h>
 #include <linux/smp.h>
@@ -19,6 +21,8 @@
 
 static bool loaded, cr4_pks, watch;
 static u32 pkrs;
+static DEFINE_PER_CPU(u32, pkrs_here);
+static int hotplug;
 static atomic_long_t exits, wrong;
 
 /* rdmsrl(), cpuid_ecx() and their kin have other names and places in other kernels. */
@@ -46,11 +50,20 @@ static void write_pkrs(u32 value)
 /* By an IPI, with interrupts off: cr4_update_irqsoff() keeps the CPU's shadow right. */
 static void apply(void *unused)
 {
-	write_pkrs(pkrs);
+	u32 value = cr4_pks ? pkrs ^ (u32)smp_processor_id() << 30 : pkrs;
+
+	this_cpu_write(pkrs_here, value);
+	write_pkrs(value);
 	if (cr4_pks)
 		cr4_update_irqsoff(CR4_PKS, 0);
 	else
 		cr4_update_irqsoff(0, CR4_PKS);
+}
+
+/* Each CPU that is there, or comes online. */
+static int online(unsigned int cpu)
+{
+	return smp_call_function_single(cpu, apply, NULL, 1);
 }
 
 /* Not between an exit that is looked at and its verdict. */
@@ -84,7 +97,7 @@ static int get_counter(char *text, const struct kernel_param *kp)
 static int on_exit(struct kprobe *probe, struct pt_regs *regs)
 {
 	atomic_long_inc(&exits);
-	if (read_pkrs() != pkrs || !(__read_cr4() & CR4_PKS) == cr4_pks)
+	if (read_pkrs() != this_cpu_read(pkrs_here) || !(__read_cr4() & CR4_PKS) == cr4_pks)
 		atomic_long_inc(&wrong);
 	return 0;
 }
@@ -118,15 +131,16 @@ static int __init host_pks_init(void)
 {
 	if (!has_pks())
 		return -ENODEV;
-	loaded = true;
-	on_each_cpu(apply, NULL, 1);
-	return 0;
+	hotplug = cpuhp_setup_state(CPUHP_AP_ONLINE_DYN, "host-pks:online", online, NULL);
+	loaded = hotplug >= 0;
+	return loaded ? 0 : hotplug;
 }
 
 static void __exit host_pks_exit(void)
 {
 	if (watch)
 		unregister_kprobe(&exit_probe);
+	cpuhp_remove_state_nocalls(hotplug);
 	pkrs = 0;
 	cr4_pks = false;
 	on_each_cpu(apply, NULL, 1);

@@ -5,67 +5,36 @@
  * cr4_pks=0 only looks at a host that does not.
  */
 #define _GNU_SOURCE
-#include <errno.h>
 #include <pthread.h>
 #include <sched.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
+#include "host.h"
 #include "ktap.h"
 #include "vmx.h"
 
 enum { ENTRIES = 1000000, ROUNDS = 200 };
 
-/* All keys but that of the kernel's own pages. */
-#define DENY_ALL 0xfffffffcu
-
-/* The name that tests/host-pks' module goes by. */
-#define HOST "kvm_amd"
-
-static void set(const char *name, uint32_t value)
-{
-	char path[64], text[16];
-	FILE *file;
-
-	snprintf(path, sizeof(path), "/sys/module/" HOST "/parameters/%s", name);
-	snprintf(text, sizeof(text), "%u", value);
-	file = fopen(path, "w");
-	REQUIRE(file && fputs(text, file) >= 0 && !fclose(file), "cannot set %s = %s: %s", path,
-		text, strerror(errno));
-}
-
-static uint64_t get(const char *name)
-{
-	const char *value = module_param(HOST, name);
-
-	REQUIRE(value, "cannot read the host's %s", name);
-	return strtoull(value, NULL, 0);
-}
-
 /* All exits from here on. */
-static void host_has(uint32_t pkrs)
+static void start(uint32_t pkrs)
 {
-	if (!module_param(HOST, "cr4_pks"))
-		ktap_skip("tests/host-pks' module is loaded");
-	set("pkrs", pkrs);
-	set("watch", 0);
-	set("watch", 1);
-	CHECK(get("pkrs") == pkrs, "the host has PKRS %#lx from the start", get("pkrs"));
+	host_has(pkrs);
+	CHECK(host_get("pkrs") == pkrs, "the host has PKRS %#lx from the start", host_get("pkrs"));
 }
 
 static void check_host(uint32_t pkrs)
 {
-	CHECK(get("pkrs") == pkrs, "the host has PKRS %#lx, not %#x", get("pkrs"), pkrs);
-	CHECK(!get("wrong"), "after %lu of %lu exits the host had another value", get("wrong"),
-	      get("exits"));
+	CHECK(host_get("pkrs") == pkrs, "the host has PKRS %#lx, not %#x", host_get("pkrs"), pkrs);
+	CHECK(!host_get("wrong"), "after %lu of %lu exits the host had another value", host_get("wrong"),
+	      host_get("exits"));
 }
 
 static void end(struct vm *vm, struct vcpu *vcpu)
 {
 	vcpu_free(vcpu);
 	vm_free(vm);
-	set("watch", 0);
+	host_set("watch", 0);
 }
 
 static void exit_once(void)
@@ -110,13 +79,13 @@ static void survives(void)
 	uint64_t lost;
 
 	need_pks();
-	host_has(DENY_ALL);
+	start(DENY_ALL);
 	vm = vm_new();
 	vcpu = vcpu_new(vm, PKS_ON, restless, ENTRIES);
 	lost = vcpu_sync(vcpu);
 	CHECK(!lost, "the guest lost its own value %lu times", lost);
 	check_host(DENY_ALL);
-	CHECK(get("exits") >= ENTRIES, "only %lu exits were seen", get("exits"));
+	CHECK(host_get("exits") >= ENTRIES, "only %lu exits were seen", host_get("exits"));
 	end(vm, vcpu);
 }
 
@@ -129,11 +98,11 @@ static void refreshed(void)
 	uint32_t i;
 
 	need_pks();
-	host_has(DENY_ALL);
+	start(DENY_ALL);
 	vm = vm_new();
 	vcpu = vcpu_new(vm, PKS_ON, restless, 5);
 	for (i = 1; i <= ROUNDS; i++) {
-		set("pkrs", i * 0x01000194);
+		host_set("pkrs", i * 0x01000194);
 		lost += vcpu_sync(vcpu);
 		check_host(i * 0x01000194);
 	}
@@ -166,7 +135,7 @@ static void while_running(void)
 	pthread_t thread;
 
 	need_pks();
-	host_has(DENY_ALL);
+	start(DENY_ALL);
 	vm = vm_new();
 	vcpu = vcpu_new(vm, PKS_ON, restless, ENTRIES);
 	stop = false;
@@ -176,8 +145,8 @@ static void while_running(void)
 	pthread_join(thread, NULL);
 	CHECK(!lost, "the guest lost its own value %lu times", lost);
 	CHECK(changes > 10, "the host's value changed %lu times only", changes);
-	CHECK(!get("wrong"), "after %lu of %lu exits the host had another value", get("wrong"),
-	      get("exits"));
+	CHECK(!host_get("wrong"), "after %lu of %lu exits the host had another value", host_get("wrong"),
+	      host_get("exits"));
 	end(vm, vcpu);
 }
 
@@ -190,7 +159,7 @@ static void unused(void)
 	int i;
 
 	need_pks();
-	host_has(0);
+	start(0);
 	vm = vm_new();
 	vcpu = vcpu_new(vm, PKS_ON, restless, 5);
 	for (i = 0; i < ROUNDS; i++) {
@@ -208,7 +177,7 @@ static void guest_without_pks(void)
 	struct vcpu *vcpu;
 	int i;
 
-	host_has(DENY_ALL);
+	start(DENY_ALL);
 	vm = vm_new();
 	vcpu = vcpu_new(vm, PKS_OFF, without_pks, 0);
 	for (i = 0; i < ROUNDS; i++)
@@ -226,14 +195,14 @@ static void two_guests(void)
 	int i;
 
 	need_pks();
-	host_has(DENY_ALL);
+	start(DENY_ALL);
 	vm[0] = vm_new();
 	vcpu[0] = vcpu_new(vm[0], PKS_ON, restless, 3);
 	lost += vcpu_sync(vcpu[0]);
 	vm[1] = vm_new();
 	vcpu[1] = vcpu_new(vm[1], PKS_ON, restless, 2);
 	for (i = 0; i < ROUNDS; i++) {
-		set("pkrs", 4 * i);
+		host_set("pkrs", 4 * i);
 		lost += vcpu_sync(vcpu[0]);
 		lost += vcpu_sync(vcpu[1]);
 		check_host(4 * i);
@@ -282,14 +251,14 @@ static void nested(void)
 
 	need_pks();
 	need_nested();
-	host_has(DENY_ALL);
+	start(DENY_ALL);
 	vm = vm_new();
 	vmx = vmx_new(vm, true);
 	vcpu = vcpu_new(vm, PKS_ON, l1, 1);
 	for (i = 1; i <= ROUNDS; i++) {
 		/* In L1 after an even number of syncs, in L2 after an odd one. */
 		if (i % 3)
-			set("pkrs", i * 0x01000194);
+			host_set("pkrs", i * 0x01000194);
 		lost += vcpu_sync(vcpu);
 		check_host((i % 3 ? i : i - 1) * 0x01000194);
 	}
