@@ -226,7 +226,7 @@ void json_host(struct json *j, const struct status *s)
 	json_number(j, "family", s->family);
 	json_number(j, "model", s->model);
 	json_number(j, "stepping", s->stepping);
-	json_text(j, "microcode", s->microcode);
+	json_text(j, "microcode", *s->microcode ? s->microcode : NULL);
 	json_tri(j, "pks", s->pks);
 	json_tri(j, "vmx", s->vmx);
 	json_close(j, '}');

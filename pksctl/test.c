@@ -93,8 +93,8 @@ static void print_text(FILE *out, const struct facts *f)
 	fprintf(out, "conformance  %s\n\n", f->cases ? "a share" : "all cases");
 	fprintf(out, "%-14s %8s %8s %8s %9s\n", "run", "passed", "failed", "skipped", "seconds");
 	for (size_t i = 0; i < RUNS; i++)
-		fprintf(out, "%-14s %8d %8d %8d %9.1f  %s\n", runs[i].id, runs[i].passed, runs[i].failed, runs[i].skipped,
-			runs[i].seconds, runs[i].note);
+		fprintf(out, "%-14s %8d %8d %8d %9.1f%s%s\n", runs[i].id, runs[i].passed, runs[i].failed, runs[i].skipped,
+			runs[i].seconds, *runs[i].note ? "  " : "", runs[i].note);
 	fprintf(out, "\nmedians, in ticks of the time stamp counter (%.1f MHz):\n", f->mhz);
 	for (size_t i = 0; i < RUNS; i++)
 		for (int k = 0; k < runs[i].n_figures; k++) {
