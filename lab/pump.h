@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What the two supervisors share, watch.c (the emulator) and guest.c (QEMU): a
- * child in a process group of its own, bounded output, a time limit, and
- * nothing left behind whatever ends them.
+ * What the supervisors share, watch.c (the emulator) and qemu.h (QEMU): a child
+ * in a process group of its own, bounded output, a time limit, and nothing left
+ * behind whatever ends them. say(), a sentence on stderr, is the includer's.
  */
 #ifndef LAB_PUMP_H
 #define LAB_PUMP_H
@@ -11,7 +11,6 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -42,39 +41,6 @@ struct stream {
 static pid_t child;
 static volatile sig_atomic_t stopped_by;
 
-static void say(const char *fmt, ...)
-{
-	va_list ap;
-
-	fputs("lab: ", stderr);
-	va_start(ap, fmt);
-	vfprintf(stderr, fmt, ap);
-	va_end(ap);
-	fputc('\n', stderr);
-}
-
-/*
- * A line of the console of a kernel of ours, which lab/init.c runs on: what it
- * says to the user is handed on. 1 when that kernel has stopped.
- */
-struct console {
-	const char *name;
-	int started, panicked;
-};
-
-static int console_line(struct console *c, const char *line)
-{
-	if (!strncmp(line, "lab: ", 5))
-		fprintf(stderr, "%s\n", line);
-	if (strstr(line, "lab-init: starting"))
-		c->started = 1;
-	if (!c->panicked && strstr(line, "Kernel panic - not syncing")) {
-		say("the kernel of %s stopped: %s", c->name, line);
-		c->panicked = 1;
-	}
-	return strstr(line, "end Kernel panic") != NULL;
-}
-
 static void on_signal(int sig)
 {
 	stopped_by = sig;
@@ -98,16 +64,24 @@ static void open_pipe(int fd[2])
 	fcntl(fd[0], F_SETFL, O_NONBLOCK);
 }
 
-static void start_child(char **argv, const int *fds, int nr_fds)
+/* From now on a signal is noted, and ends the pump. */
+static void catch_signals(void)
 {
 	struct sigaction sa = { .sa_handler = on_signal };
-	pid_t parent = getpid();
-	int i;
 
 	sigaction(SIGINT, &sa, NULL);
 	sigaction(SIGTERM, &sa, NULL);
 	sigaction(SIGHUP, &sa, NULL);
 	signal(SIGPIPE, SIG_IGN);
+}
+
+/* @fds are the child's files from 0 on. */
+static void start_child(char **argv, int *fds, int nr_fds)
+{
+	pid_t parent = getpid();
+	int i;
+
+	catch_signals();
 	child = fork();
 	if (child < 0) {
 		say("cannot start %s: %s", argv[0], strerror(errno));
@@ -123,8 +97,11 @@ static void start_child(char **argv, const int *fds, int nr_fds)
 	if (getppid() != parent)
 		_exit(LAB);
 	signal(SIGPIPE, SIG_DFL);
+	/* None may be in the way of another. */
 	for (i = 0; i < nr_fds; i++)
-		if (fds[i] >= 0 && dup2(fds[i], i) < 0)
+		fds[i] = fcntl(fds[i], F_DUPFD_CLOEXEC, nr_fds);
+	for (i = 0; i < nr_fds; i++)
+		if (dup2(fds[i], i) < 0)
 			_exit(LAB);
 	execvp(argv[0], argv);
 	dprintf(2, "cannot start %s: %s\n", argv[0], strerror(errno));

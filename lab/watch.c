@@ -15,6 +15,7 @@
  */
 #define _GNU_SOURCE
 #include <ftw.h>
+#include "console.h"
 #include "pump.h"
 
 #define LOG_MAX		((size_t)64 << 20)

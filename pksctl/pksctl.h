@@ -7,7 +7,6 @@
 #ifndef PKSCTL_H
 #define PKSCTL_H
 
-#include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -177,11 +176,10 @@ struct run {
 	struct deviation deviations[MAX_DEVIATIONS];
 	int n_deviations;
 };
-extern volatile sig_atomic_t stopped_by;	/* a signal, or 0 */
-/* From now on a signal is noted there, and does nothing else. */
+/* From now on a signal is noted, and stops the guest that runs. */
 void heed_signals(void);
-/* Runs a guest of the folder GUESTS; false if stopped. */
-bool run_guest(struct run *r, const char *guests);
+/* Runs a guest of the folder GUESTS: 0, or an exit status where a signal stopped it. */
+int run_guest(struct run *run, const char *guests);
 bool qemu_version(char *version);
 
 /* Writes the report to OUTPUT.txt and OUTPUT.json; CASES of conformance, or 0 for all. */
