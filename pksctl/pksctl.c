@@ -5,6 +5,8 @@
 #include <string.h>
 #include "pksctl.h"
 
+#define VALUE_MAX (PATH_SIZE - 64)	/* a folder, to which names are added */
+
 static const char usage[] =
 	"pksctl status [--json], pksctl reload [--json], pksctl vm [--once] [--monitor] [--json], "
 	"pksctl test [--output NAME] [--guests FOLDER] [--cases N] [--json], pksctl --help or --version";
@@ -37,6 +39,8 @@ static const char *value(int *argc, char **argv, const char *name, const char *o
 		}
 		if (++i == *argc || !*argv[i])
 			die(CANNOT, "%s needs a value: usage: %s", name, usage);
+		if (strlen(argv[i]) > VALUE_MAX)
+			die(CANNOT, "the value of %s has more than %d characters", name, VALUE_MAX);
 		otherwise = argv[i];
 	}
 	*argc = kept;
@@ -85,13 +89,16 @@ static int run(int argc, char **argv)
 
 int main(int argc, char **argv)
 {
+	bool help = argc > 1 && !strcmp(argv[1], "--help"), version = argc > 1 && !strcmp(argv[1], "--version");
 	int status = OK;
 
-	if (argc < 2)
+	if (argc < 2 || !*argv[1])
 		die(CANNOT, "no command: usage: %s", usage);
-	if (argc == 2 && !strcmp(argv[1], "--help"))
+	if ((help || version) && argc > 2)
+		die(CANNOT, "%s does not take the argument %s: usage: %s", argv[1], argv[2], usage);
+	if (help)
 		printf("usage: %s\n", usage);
-	else if (argc == 2 && !strcmp(argv[1], "--version"))
+	else if (version)
 		puts("pksctl " VERSION);
 	else
 		status = run(argc, argv);

@@ -39,12 +39,14 @@ static void remove_reports(void)
 			unlink(reports[i].temporary);
 }
 
-/* Ends the program where there is no room for it or no permission. */
+/* Ends the program where there is no room for it or no permission, or another report. */
 static void open_report(struct report *r, const char *name, const char *suffix)
 {
 	int why;
 
 	put(r->name, sizeof(r->name), "%s.%s", name, suffix);
+	if (there("%s", r->name))
+		die(CANNOT, "%s is there already: --output NAME puts the report elsewhere", r->name);
 	put(r->temporary, sizeof(r->temporary), "%s.part", r->name);
 	r->fd = open(r->temporary, O_CREAT | O_TRUNC | O_WRONLY | O_CLOEXEC, 0644);
 	why = r->fd < 0 ? errno : posix_fallocate(r->fd, 0, ROOM);
@@ -200,6 +202,7 @@ int cmd_test(bool json, unsigned long cases, const char *guests, const char *out
 {
 	struct facts f = { .cases = cases };
 	char limit[64], *text[2];
+	int stopped;
 	size_t size[2];
 	FILE *out;
 
@@ -209,8 +212,9 @@ int cmd_test(bool json, unsigned long cases, const char *guests, const char *out
 		runs[RUNS - 1].args = limit;
 	}
 	for (size_t i = 0; i < RUNS; i++) {
-		if (!run_guest(&runs[i], guests))
-			return 128 + stopped_by;
+		stopped = run_guest(&runs[i], guests);
+		if (stopped)
+			return stopped;
 		f.tests += runs[i].passed + runs[i].failed;
 		f.deviations += runs[i].failed;
 	}
