@@ -23,8 +23,9 @@ scratch
 root=$SCRATCH/root layer=$SCRATCH/layer out=$SCRATCH/out
 mkdir "$root" "$layer"
 n=0
-# Nothing is removed through a mount.
-trap 'ended && rm -rf "$SCRATCH" "$CACHE/tmp/$$".*' EXIT
+# Nothing is removed through a mount, and nothing stays that we started.
+started=''
+trap '[ -z "$started" ] || kill -s KILL -- "-$started" 2>/dev/null; ended && rm -rf "$SCRATCH" "$CACHE/tmp/$$".*' EXIT
 set +e
 
 # fresh ROOT: an installed Debian as ROOT is, which a case may spoil.
@@ -67,9 +68,11 @@ ended() {
 inside() {
 	setsid chroot "$root" env -i --default-signal PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LC_ALL=C.UTF-8 \
 		DEBIAN_FRONTEND=noninteractive "$@" </dev/null &
-	wait $!
+	started=$!
+	wait $started
 	set -- $?
-	kill -KILL -- -$! 2>/dev/null
+	kill -s KILL -- "-$started" 2>/dev/null
+	started=
 	return "$1"
 }
 apt() {
