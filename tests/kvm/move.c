@@ -597,6 +597,28 @@ static void saved_value(void)
 	}
 }
 
+/* A processor that is told not to have the entry control does not save PKRS (PKS-14). */
+static void saved_value_narrowed(void)
+{
+	unsigned int controls;
+	uint64_t value;
+
+	for (controls = 0; controls < 4; controls += 2) {
+		start(PKS_ON, true, l1_values, controls);
+		REQUIRE(msr_get(vcpu, MSR_VMX_TRUE_ENTRY_CTLS, &value), "KVM_GET_MSRS refuses it");
+		value &= ~((uint64_t)ENTRY_LOAD_PKRS << 32);
+		REQUIRE(msr_set(vcpu, MSR_VMX_TRUE_ENTRY_CTLS, value), "the control cannot be taken away");
+		vcpu_sync(vcpu);
+		vcpu_sync(vcpu);
+		vcpu_sync(vcpu);
+		check_saved("L2", controls, GUEST);
+		check_next("L2's exit", controls, EXIT_VMCALL);
+		check_next("L1 goes on with", controls, controls & 2 ? HOST : L2);
+		check_next("vmcs12 has", controls, GUEST);
+		end();
+	}
+}
+
 /*
  * L2 goes on with the value of the MSR, but starts with the field if its entry is
  * pending and has the control. So that the two differ, the saved field is changed.
@@ -650,6 +672,7 @@ static const struct test tests[] = {
 	{ "kvm.move.anywhere_ept", "KVM-23", anywhere_ept, NULL },
 	{ "kvm.move.anywhere_without_pks", "KVM-26", anywhere_without_pks, NULL },
 	{ "kvm.move.saved_value", "KVM-18, KVM-23", saved_value, NULL },
+	{ "kvm.move.saved_value_narrowed", "KVM-18, KVM-23, PKS-14", saved_value_narrowed, NULL },
 	{ "kvm.move.restored_value", "KVM-17, KVM-23", restored_value, NULL },
 	{ "kvm.move.bad_state", "KVM-22, KVM-23", bad_state, NULL },
 };

@@ -268,6 +268,48 @@ static void late_vmfail(void)
 	}
 }
 
+/*
+ * With another MSR in both lists: what KVM does to it, which has no way back to L1's
+ * value and gives it that of the exit's list, is not for PKRS and stays.
+ */
+enum { MSR_STAR = 0xc0000081, ENTRY_STAR = 1, EXIT_STAR = 2 };
+
+static const struct { uint32_t msr, reserved; uint64_t value; }
+	entry_two[] = { { MSR_PKRS, 0, L2 }, { MSR_STAR, 0, ENTRY_STAR } },
+	exit_two[] = { { MSR_PKRS, 0, SET }, { MSR_STAR, 0, EXIT_STAR } };
+
+static void l1_late_vmfail_two(uint64_t controls)
+{
+	vmx_start(vmx);
+	vmx_load_controls(controls);
+	vmx_control(PROC_CONTROLS, PROC_TPR_SHADOW, 0);
+	vmwrite(GUEST_PKRS, GUEST);
+	vmwrite(HOST_PKRS, HOST);
+	vmwrite(VIRTUAL_APIC_ADDR, MMIO);
+	vmwrite(TPR_THRESHOLD, 0);
+	vmwrite(ENTRY_MSR_LOAD_ADDR, (uint64_t)entry_two);
+	vmwrite(EXIT_MSR_LOAD_ADDR, (uint64_t)exit_two);
+	vmwrite(ENTRY_MSR_LOAD_COUNT, COUNT(entry_two));
+	vmwrite(EXIT_MSR_LOAD_COUNT, COUNT(exit_two));
+	wrmsr(MSR_PKRS, L1);
+	guest_sync(vmx_run(vmx, nothing, 0));
+	guest_sync(rdmsr(MSR_PKRS));
+	guest_sync(rdmsr(MSR_STAR));
+}
+
+static void late_vmfail_two(void)
+{
+	int controls;
+
+	for (controls = 0; controls < 4; controls++) {
+		start(PKS_ON, false, l1_late_vmfail_two, controls);
+		check_sync("no memory for the APIC page", controls, -VMFAIL_BAD_CONTROL);
+		check_sync("L1 goes on with", controls, L1);
+		check_sync("STAR is", controls, EXIT_STAR);
+		end();
+	}
+}
+
 /* L2's one access, and what became of it. */
 static volatile int l2_vector;
 
@@ -786,6 +828,7 @@ static const struct test tests[] = {
 	{ "kvm.nested.values_set_by_host", "KVM-17, KVM-18", values_set_by_host, NULL },
 	{ "kvm.nested.bad_fields", "KVM-19", bad_fields, NULL },
 	{ "kvm.nested.late_vmfail", "KVM-19", late_vmfail, NULL },
+	{ "kvm.nested.late_vmfail_two", "KVM-19", late_vmfail_two, NULL },
 	{ "kvm.nested.bitmap_and_filter", "KVM-5, KVM-21", bitmap_and_filter, NULL },
 	{ "kvm.nested.filter_in_l2", "KVM-5", filter_in_l2, NULL },
 	{ "kvm.nested.filter_of_other_in_l2", "KVM-5", filter_of_other_in_l2, NULL },
