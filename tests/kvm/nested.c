@@ -310,6 +310,129 @@ static void late_vmfail_two(void)
 	}
 }
 
+/*
+ * Whatever L2 exits by, L2's last value is in the field, and L1 goes on with its host
+ * field or with that value (KVM-18).
+ */
+enum { IO_BITMAP_A = 0x2000, IO_BITMAP_B = 0x2002, VMFUNC_CONTROLS = 0x2018, EPTP_LIST = 0x2024, CR0_SHADOW = 0x6004 };
+enum { CR0_TS = 8, CR4_TSD = 4, PORT_A = 0x80, PORT_B = 0x8080, PROC2_VMFUNC = 1 << 13, EPTP_COUNT = 512 };
+
+#define L2_EXIT(name, ...)						\
+static void l2_##name(uint64_t pkrs)					\
+{									\
+	wrmsr(MSR_PKRS, pkrs);						\
+	asm volatile(__VA_ARGS__);					\
+}
+#define L2_EXIT_BY(name, text) L2_EXIT(name, text : : : "rax", "rbx", "rcx", "rdx", "memory")
+L2_EXIT_BY(cpuid, "cpuid")
+L2_EXIT_BY(invd, "invd")
+L2_EXIT_BY(vmxoff, "vmxoff")
+L2_EXIT_BY(hlt, "hlt")
+L2_EXIT_BY(invlpg, "invlpg (%%rsp)")
+L2_EXIT_BY(rdpmc, "xor %%ecx, %%ecx; rdpmc")
+L2_EXIT_BY(rdtsc, "rdtsc")
+L2_EXIT_BY(pause, "pause")
+L2_EXIT_BY(mov_dr, "mov %%dr7, %%rax")
+L2_EXIT_BY(to_cr3, "mov %%cr3, %%rax; mov %%rax, %%cr3")
+L2_EXIT_BY(from_cr3, "mov %%cr3, %%rax")
+L2_EXIT_BY(to_cr8, "xor %%eax, %%eax; mov %%rax, %%cr8")
+L2_EXIT_BY(from_cr8, "mov %%cr8, %%rax")
+L2_EXIT_BY(clts, "clts")
+L2_EXIT_BY(lmsw, "mov $1, %%eax; lmsw %%ax")
+L2_EXIT_BY(to_cr0, "mov %%cr0, %%rax; and $~8, %%rax; mov %%rax, %%cr0")
+L2_EXIT_BY(to_cr4, "mov %%cr4, %%rax; or $4, %%rax; mov %%rax, %%cr4")
+L2_EXIT(in, "in %1, %%al" : : "a"(0), "i"(PORT_A))
+L2_EXIT(out, "out %%al, %%dx" : : "a"(0), "d"(PORT_B))
+L2_EXIT_BY(wbinvd, "wbinvd")
+L2_EXIT(vmfunc_to_none, "vmfunc" : : "a"(0), "c"(EPTP_COUNT))
+L2_EXIT(vmfunc, "vmfunc" : : "a"(0), "c"(1))
+
+static const struct {
+	const char *name;
+	void (*fn)(uint64_t);
+	uint32_t proc, proc2;
+	int reason;
+} exits[] = {
+	{ "CPUID", l2_cpuid, 0, 0, 10 },
+	{ "INVD", l2_invd, 0, 0, 13 },
+	{ "VMXOFF", l2_vmxoff, 0, 0, 26 },
+	{ "HLT", l2_hlt, PROC_HLT, 0, 12 },
+	{ "INVLPG", l2_invlpg, 1 << 9, 0, 14 },
+	{ "RDPMC", l2_rdpmc, 1 << 11, 0, 15 },
+	{ "RDTSC", l2_rdtsc, 1 << 12, 0, 16 },
+	{ "PAUSE", l2_pause, 1 << 30, 0, 40 },
+	{ "MOV from DR7", l2_mov_dr, 1 << 23, 0, 29 },
+	{ "MOV to CR3", l2_to_cr3, 1 << 15, 0, 28 },
+	{ "MOV from CR3", l2_from_cr3, 1 << 16, 0, 28 },
+	{ "MOV to CR8", l2_to_cr8, 1 << 19, 0, 28 },
+	{ "MOV from CR8", l2_from_cr8, 1 << 20, 0, 28 },
+	{ "CLTS", l2_clts, 0, 0, 28 },
+	{ "LMSW", l2_lmsw, 0, 0, 28 },
+	{ "MOV to CR0", l2_to_cr0, 0, 0, 28 },
+	{ "MOV to CR4", l2_to_cr4, 0, 0, 28 },
+	{ "IN", l2_in, 1 << 24, 0, 30 },
+	{ "IN by bitmap", l2_in, 1 << 25, 0, 30 },
+	{ "OUT by bitmap", l2_out, 1 << 25, 0, 30 },
+	{ "WBINVD", l2_wbinvd, 0, 1 << 6, 54 },
+	{ "VMFUNC to no EPT", l2_vmfunc_to_none, 0, PROC2_VMFUNC, 59 },
+	/* To another EPT, which is the same: L2 goes on. */
+	{ "VMCALL after VMFUNC", l2_vmfunc, 0, PROC2_VMFUNC, EXIT_VMCALL },
+};
+
+static uint8_t *io_bitmaps;
+static uint64_t *eptp_list, *other_ept;
+
+static void l1_exits(uint64_t controls)
+{
+	unsigned int i;
+
+	vmx_start(vmx);
+	vmx_load_controls(controls);
+	vmwrite(HOST_PKRS, HOST);
+	vmwrite(IO_BITMAP_A, (uint64_t)io_bitmaps);
+	vmwrite(IO_BITMAP_B, (uint64_t)io_bitmaps + PAGE_SIZE);
+	vmwrite(VMFUNC_CONTROLS, 1);
+	vmwrite(EPTP_LIST, (uint64_t)eptp_list);
+	vmwrite(CR0_MASK, CR0_TS);
+	vmwrite(CR0_SHADOW, CR0_TS);
+	vmwrite(CR4_MASK, CR4_TSD);
+	other_ept[0] = vmx->ept[0];
+	eptp_list[0] = vmread(EPT_POINTER);
+	eptp_list[1] = (uint64_t)other_ept | (vmread(EPT_POINTER) & (PAGE_SIZE - 1));
+	for (i = 0; i < COUNT(exits); i++) {
+		vmwrite(GUEST_PKRS, GUEST);
+		wrmsr(MSR_PKRS, L1);
+		vmx_control(PROC_CONTROLS, exits[i].proc, 0);
+		vmx_control(PROC2_CONTROLS, exits[i].proc2, 0);
+		guest_sync(vmx_run(vmx, exits[i].fn, L2 + i));
+		guest_sync(rdmsr(MSR_PKRS));
+		guest_sync(vmread(GUEST_PKRS));
+		vmx_control(PROC_CONTROLS, 0, exits[i].proc);
+		vmx_control(PROC2_CONTROLS, 0, exits[i].proc2);
+	}
+}
+
+static void every_exit(void)
+{
+	unsigned int i;
+	int controls;
+
+	for (controls = 0; controls < 4; controls++) {
+		start(PKS_ON, true, l1_exits, controls);
+		io_bitmaps = vm_pages(vm, 2);
+		io_bitmaps[PORT_A / 8] = 1 << PORT_A % 8;
+		io_bitmaps[PORT_B / 8] = 1 << PORT_B % 8;
+		eptp_list = vm_pages(vm, 1);
+		other_ept = vm_pages(vm, 1);
+		for (i = 0; i < COUNT(exits); i++) {
+			check_sync(exits[i].name, controls, exits[i].reason);
+			check_sync("L1 goes on with", controls, controls & 2 ? HOST : L2 + i);
+			check_sync("vmcs12 has", controls, L2 + i);
+		}
+		end();
+	}
+}
+
 /* L2's one access, and what became of it. */
 static volatile int l2_vector;
 
@@ -826,6 +949,7 @@ static const struct test tests[] = {
 	{ "kvm.nested.narrowed", "KVM-20, KVM-26, PKS-14", narrowed, NULL },
 	{ "kvm.nested.values", "KVM-17, KVM-18", values, NULL },
 	{ "kvm.nested.values_set_by_host", "KVM-17, KVM-18", values_set_by_host, NULL },
+	{ "kvm.nested.every_exit", "KVM-18", every_exit, NULL },
 	{ "kvm.nested.bad_fields", "KVM-19", bad_fields, NULL },
 	{ "kvm.nested.late_vmfail", "KVM-19", late_vmfail, NULL },
 	{ "kvm.nested.late_vmfail_two", "KVM-19", late_vmfail_two, NULL },
