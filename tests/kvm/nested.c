@@ -221,10 +221,9 @@ static void bad_fields(void)
 static const struct { uint32_t msr, reserved; uint64_t value; }
 	entry_list = { MSR_PKRS, 0, L2 }, exit_list = { MSR_PKRS, 0, SET };
 
-static void l1_late_vmfail(uint64_t controls)
+/* An entry that fails so late: there is no memory for the APIC page. */
+static void prepare_late_vmfail(uint64_t controls, const void *entry, const void *exit)
 {
-	int lists;
-
 	vmx_start(vmx);
 	vmx_load_controls(controls);
 	vmx_control(PROC_CONTROLS, PROC_TPR_SHADOW, 0);
@@ -232,8 +231,15 @@ static void l1_late_vmfail(uint64_t controls)
 	vmwrite(HOST_PKRS, HOST);
 	vmwrite(VIRTUAL_APIC_ADDR, MMIO);
 	vmwrite(TPR_THRESHOLD, 0);
-	vmwrite(ENTRY_MSR_LOAD_ADDR, (uint64_t)&entry_list);
-	vmwrite(EXIT_MSR_LOAD_ADDR, (uint64_t)&exit_list);
+	vmwrite(ENTRY_MSR_LOAD_ADDR, (uint64_t)entry);
+	vmwrite(EXIT_MSR_LOAD_ADDR, (uint64_t)exit);
+}
+
+static void l1_late_vmfail(uint64_t controls)
+{
+	int lists;
+
+	prepare_late_vmfail(controls, &entry_list, &exit_list);
 	for (lists = 0; lists < 4; lists++) {
 		vmwrite(ENTRY_MSR_LOAD_COUNT, lists & 1);
 		vmwrite(EXIT_MSR_LOAD_COUNT, lists >> 1);
@@ -280,15 +286,7 @@ static const struct { uint32_t msr, reserved; uint64_t value; }
 
 static void l1_late_vmfail_two(uint64_t controls)
 {
-	vmx_start(vmx);
-	vmx_load_controls(controls);
-	vmx_control(PROC_CONTROLS, PROC_TPR_SHADOW, 0);
-	vmwrite(GUEST_PKRS, GUEST);
-	vmwrite(HOST_PKRS, HOST);
-	vmwrite(VIRTUAL_APIC_ADDR, MMIO);
-	vmwrite(TPR_THRESHOLD, 0);
-	vmwrite(ENTRY_MSR_LOAD_ADDR, (uint64_t)entry_two);
-	vmwrite(EXIT_MSR_LOAD_ADDR, (uint64_t)exit_two);
+	prepare_late_vmfail(controls, entry_two, exit_two);
 	vmwrite(ENTRY_MSR_LOAD_COUNT, COUNT(entry_two));
 	vmwrite(EXIT_MSR_LOAD_COUNT, COUNT(exit_two));
 	wrmsr(MSR_PKRS, L1);
