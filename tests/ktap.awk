@@ -7,7 +7,7 @@
 # and must have its plan, as many results as planned and at least one, and a
 # status that fits them; anything else is one more failure. Prints what failed;
 # its last line is the project's: N passed, N failed, N skipped.
-# skips: file of "NAME ID" pairs that may be skipped; a * ends either.
+# skips: file of "NAME ID" pairs that may be skipped; a * ends or begins either.
 BEGIN {
 	while (skips != "" && (getline line < skips) > 0)
 		if (line !~ /^(#|$)/)
@@ -22,6 +22,8 @@ function complain(what) {
 function matches(text, pattern) {
 	if (pattern ~ /\*$/)
 		return index(text, substr(pattern, 1, length(pattern) - 1)) == 1
+	if (pattern ~ /^\*/)
+		return substr(text, length(text) - length(pattern) + 2) == substr(pattern, 2)
 	return text == pattern
 }
 

@@ -65,6 +65,8 @@ static void pae_means_nothing(void)
 
 static void pkrs_decides_supervisor_page(void)
 {
+	if (!cpu_has_pku())
+		return skip("PKU");
 	vault(SUPER, 0);
 	set_pkru(AD | WD);
 	expect_read(0, NONE);
@@ -76,6 +78,8 @@ static void pkrs_decides_supervisor_page(void)
 
 static void pkru_decides_user_page(void)
 {
+	if (!cpu_has_pku())
+		return skip("PKU");
 	vault(USER, AD | WD);
 	set_pkru(0);
 	expect_write(0, NONE);
@@ -104,6 +108,8 @@ static void user_page_without_pke(void)
 /* U/S=0 in one upper entry makes the address a supervisor-mode address. */
 static void upper_level_decides(void)
 {
+	if (!cpu_has_pku())
+		return skip("PKU");
 	for (int level = 2; level <= root_level; level++) {
 		u64 *upper = entry(VAULT, level);
 
@@ -125,6 +131,8 @@ static void upper_level_decides(void)
 
 static void fetch_passes(void)
 {
+	if (!cpu_has_pku())
+		return skip("PKU");
 	vault(SUPER, AD | WD);
 	expect_fetch(0, NONE);
 	vault(USER, AD | WD);
@@ -135,6 +143,8 @@ static void fetch_passes(void)
 
 static void nx_fetch_has_no_pk(void)
 {
+	if (!cpu_has_pku())
+		return skip("PKU");
 	vault(SUPER | PTE_NX, AD);
 	expect_fetch(0, PF_P | PF_I);
 	vault(USER | PTE_NX, 0);
@@ -349,8 +359,8 @@ static void reserved_bit_has_no_pk(void)
 
 static void smap_and_pk(void)
 {
-	if (!cpu_has_smap())
-		return skip("SMAP");
+	if (!cpu_has_smap() || !cpu_has_pku())
+		return skip("SMAP and PKU");
 	vault(USER, 0);
 	write_cr4(read_cr4() | CR4_SMAP);
 	set_pkru(0);
