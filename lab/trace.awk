@@ -152,12 +152,27 @@ function delete_row(i) {
 	delete row_pkrs[i]
 }
 
-# Exits and entries that were only counted.
-function tell_quiet(   i, list, now) {
-	if (!quiet_entries[cpu] && !quiet_exits[cpu])
-		return
+# Exits and entries that were only counted, on each processor, those that began first
+# before the others: rows are told in the order of their times.
+function tell_quiet(   c, first, here, now) {
+	here = cpu
 	now = time
-	time = quiet_since[cpu]
+	for (;;) {
+		first = -1
+		for (c = 0; c <= last_cpu; c++)
+			if ((quiet_entries[c] || quiet_exits[c]) && (first < 0 || quiet_since[c] < quiet_since[first]))
+				first = c
+		if (first < 0)
+			break
+		cpu = first
+		time = quiet_since[cpu]
+		tell_quiet_here()
+	}
+	cpu = here
+	time = now
+}
+
+function tell_quiet_here(   i, list) {
 	for (i = 1; i <= quiet_reasons[cpu]; i++)
 		list = list (i > 1 ? ", " : ": ") quiet_count[cpu, i] " " quiet_reason[cpu, i]
 	for (i = 1; i <= quiet_reasons[cpu]; i++)
@@ -165,7 +180,6 @@ function tell_quiet(   i, list, now) {
 	row("quiet", "VMCS " quiet_vmcs[cpu], (quiet_exits[cpu] ? count(quiet_exits[cpu], "exit", "exits") list : "") (quiet_exits[cpu] && quiet_entries[cpu] ? "; " : "") \
 		(quiet_entries[cpu] ? count(quiet_entries[cpu], "entry", "entries") : ""), quiet_pkrs[cpu])
 	quiet_entries[cpu] = quiet_exits[cpu] = quiet_reasons[cpu] = 0
-	time = now
 }
 
 function count(n, one, many) {
@@ -321,10 +335,11 @@ $8 == "entry" {
 		tell("entry", "VMCS " v, "VM entry: " ($9 ? "loads the guest field, " pad($10) : "no load, PKRS stays"))
 	tell_list()
 	if (injects) {
+		fault_time[cpu] = time
 		what = "a page fault comes with the VM entry, error code " $12 " = " bits(hex($12))
 		tell("fault", "VMCS " v, "FAULT: " what)
 	}
-	# Unless the processor had found it, and it was intercepted.
+	# Unless it was there before, and intercepted, or an exit came into its delivery.
 	if (injects && !intercepted[cpu]) {
 		faults++
 		why = "The last fault by a key, at instruction " time ", guest of VMCS " v ": " what ".\n" \
@@ -345,7 +360,7 @@ $8 == "exit" {
 		reason = reason " of IA32_PKRS"
 	if ($9 == 0)
 		reason = reason " (vector " hex(substr($12, length($12) - 1)) ")"
-	intercepted[cpu] = $9 == 0 && $12 ~ /0e$/
+	intercepted[cpu] = $9 == 0 && $12 ~ /0e$/ || cpu in fault_time && time == fault_time[cpu]
 	host_field[v] = pad($11)
 	launched[cpu] = $9 == 20 || $9 == 24 ? v : 0
 	if (inside) {
@@ -365,6 +380,7 @@ $8 == "exit" {
 
 $8 == "fault" {
 	faults++
+	fault_time[cpu] = time
 	reg = $13 ? "PKRU" : "PKRS"
 	right = rights(pad($12), $11)
 	write = int(hex($10) / 2) % 2
@@ -405,8 +421,7 @@ function left_out() {
 END {
 	text = ENVIRON["TRACE"] ".txt"
 	page = ENVIRON["TRACE"] ".html"
-	for (cpu = 0; cpu <= last_cpu; cpu++)
-		tell_quiet()
+	tell_quiet()
 	if (period)
 		stop_repeating()
 	release(waiting)
