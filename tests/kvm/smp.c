@@ -20,7 +20,7 @@
 #include "ktap.h"
 #include "vmx.h"
 
-enum { KEY = 3, DENIED = 5, ROUNDS = 24, MOVES = 60, ENTRIES = 400, SHOTS = 200, RELOADS = 4 };
+enum { KEY = 3, DENIED = 5, ROUNDS = 24, MOVES = 60, SWAPS = 10, RELOADS = 4 };
 
 /* L1, vmcs12's fields and L2: of KEY they allow all, forbid writes, or both. */
 enum { L1 = 0x00010203, GUEST = 0x00112283, HOST_FIELD = 0x01223344, L2 = 0x02334455 };
@@ -186,12 +186,14 @@ static void moved_nested(void)
 }
 
 /* Until it is told to stop; the number of times that PKRS was not the guest's own. */
+static volatile unsigned int rounds;
+
 static void restless(uint64_t page)
 {
 	uint64_t value = 1, lost = 0;
 
 	write_cr4(read_cr4() | CR4_PKS);
-	while (!stop) {
+	for (; !stop; rounds++) {
 		value = value * 6364136223846793005 + 1442695040888963407;
 		wrmsr(MSR_PKRS, value >> 32 & ~KEY_BITS(OWN_KEY, 3));
 		lost += !!differs(value >> 32 & ~KEY_BITS(OWN_KEY, 3), page);
@@ -199,18 +201,24 @@ static void restless(uint64_t page)
 	guest_sync(lost);
 }
 
-/* Runs beside the case's thread, which it moves, and ends the guest's run. */
-static pid_t moved_thread;
+static volatile pid_t moved_thread, other_thread;
 
-static void *mover(void *moves)
+static bool move(pid_t thread, int processor)
 {
 	cpu_set_t set;
+
+	CPU_ZERO(&set);
+	CPU_SET(processor, &set);
+	return !sched_setaffinity(thread, sizeof(set), &set);
+}
+
+/* Runs beside the case's thread, which it moves, and ends the guest's run. */
+static void *mover(void *moves)
+{
 	int i;
 
 	for (i = 0; i < MOVES; i++) {
-		CPU_ZERO(&set);
-		CPU_SET(~i & 1, &set);
-		*(int *)moves += !sched_setaffinity(moved_thread, sizeof(set), &set);
+		*(int *)moves += move(moved_thread, ~i & 1);
 		usleep(20);
 	}
 	stop = true;
@@ -389,9 +397,12 @@ static void hotplug(void)
 
 static void *plugger(void *done)
 {
-	int i;
+	unsigned int i, seen;
 
 	for (i = 0; i < 3; i++) {
+		move(moved_thread, 1);
+		for (seen = rounds; rounds - seen < 2;)
+			usleep(20);
 		*(int *)done += set_online(false);
 		*(int *)done += set_online(true);
 	}
@@ -399,24 +410,18 @@ static void *plugger(void *done)
 	return NULL;
 }
 
-/* The processor goes while the guest runs, on either. */
+/* The processor goes while the guest runs there. */
 static void hotplug_while_running(void)
 {
 	struct vm *vm = two_processors();
 	struct vcpu *vcpu;
 	uint64_t page, lost;
 	pthread_t thread;
-	cpu_set_t both;
 	int done = 0;
 
 	host_has(DENY_ALL);
 	keyed(vm, &page, KEY);
 	vcpu = vcpu_new(vm, PKS_ON, restless, page);
-	CPU_ZERO(&both);
-	CPU_SET(0, &both);
-	CPU_SET(1, &both);
-	on(1);
-	sched_setaffinity(0, sizeof(both), &both);
 	beside(&thread, plugger, &done);
 	lost = vcpu_sync(vcpu);
 	pthread_join(thread, NULL);
@@ -433,6 +438,8 @@ static volatile struct {
 	uint8_t *steal;
 	uint64_t request, done, wrong;
 } shared;
+
+enum { NO_MORE = -1 };
 
 static void set_key(uint64_t key)
 {
@@ -506,20 +513,21 @@ static void key_changed_elsewhere_nested(void)
 	key_changed_of(true);
 }
 
-/* One vCPU changes the key, and waits until the other has flushed. */
+/* One vCPU changes the key, and waits until the other has flushed; both are moved. */
 static void shooter(uint64_t unused)
 {
 	uint64_t i, wrong = 0;
 
 	(void)unused;
 	deny();
-	for (i = 1; i <= SHOTS; i++) {
+	for (i = 1; !stop; i++) {
 		set_key(i & 1 ? DENIED : KEY);
 		shared.request = i;
 		while (shared.done != i)
 			;
 		wrong += read_page() != (i & 1 ? PF_P | PF_PK : NO_FAULT);
 	}
+	shared.request = NO_MORE;
 	guest_sync(wrong);
 }
 
@@ -529,12 +537,14 @@ static void target(uint64_t unused)
 
 	(void)unused;
 	deny();
-	while (shared.done < SHOTS) {
+	for (;;) {
 		/* Between change and flush either is right. */
 		read_page();
 		request = shared.request;
 		if (request == shared.done)
 			continue;
+		if (request == (uint64_t)NO_MORE)
+			break;
 		flush((void *)shared.page);
 		shared.wrong += read_page() != (request & 1 ? PF_P | PF_PK : NO_FAULT);
 		shared.done = request;
@@ -544,12 +554,22 @@ static void target(uint64_t unused)
 
 static void *run_target(void *vcpu)
 {
-	cpu_set_t set;
-
-	CPU_ZERO(&set);
-	CPU_SET(1, &set);
-	sched_setaffinity(0, sizeof(set), &set);
+	other_thread = gettid();
+	move(0, 1);
 	return run_quietly(vcpu) ? vcpu : NULL;
+}
+
+/* Each goes to where the other was, in the middle of KVM_RUN. Ends both. */
+static void *swapper(void *swaps)
+{
+	int i;
+
+	for (i = 0; i < SWAPS; i++) {
+		*(int *)swaps += move(moved_thread, ~i & 1) && move(other_thread, i & 1);
+		usleep(20);
+	}
+	stop = true;
+	return NULL;
 }
 
 static void shootdown(void)
@@ -557,18 +577,27 @@ static void shootdown(void)
 	struct vm *vm = two_processors();
 	struct vcpu *vcpu = vcpu_new(vm, PKS_ON, shooter, 0);
 	struct vcpu *other = vcpu_new_id(vm, 1, PKS_ON, target, 0);
-	pthread_t thread;
+	pthread_t thread, swapping;
+	int swaps = 0;
 	uint64_t wrong;
 	void *ended;
 
 	shared.request = shared.done = shared.wrong = 0;
 	shared.entry = keyed(vm, (uint64_t *)&shared.page, KEY);
+	other_thread = 0;
 	beside(&thread, run_target, other);
+	while (!other_thread)
+		usleep(20);
+	beside(&swapping, swapper, &swaps);
 	wrong = vcpu_sync(vcpu);
 	pthread_join(thread, &ended);
+	pthread_join(swapping, NULL);
 	CHECK(ended == other, "the other vCPU did not come to its end");
-	CHECK(!wrong, "%lu of %d times the page did not have its key", wrong, SHOTS);
-	CHECK(!shared.wrong, "%lu of %d times the other vCPU did not see its key", shared.wrong, SHOTS);
+	CHECK(swaps == SWAPS, "moved %d times, not %d", swaps, SWAPS);
+	CHECK(shared.done > SWAPS, "the key was changed %lu times only", shared.done);
+	CHECK(!wrong, "%lu of %lu times the page did not have its key", wrong, shared.done);
+	CHECK(!shared.wrong, "%lu of %lu times the other vCPU did not see its key", shared.wrong,
+	      shared.done);
 	vcpu_free(other);
 	end(vcpu);
 }
