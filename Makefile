@@ -29,7 +29,7 @@ help:
 	@echo 'make series     PKS as patches for git am, in out/series                 (network at first)'
 	@echo 'make series-check  what is asked of each of these patches; slow           (root, network at first)'
 	@echo 'make deb        the Debian packages, in out/deb                           (root, network at first)'
-	@echo 'make check-host  what they do to an installed Debian 12 and 13, an hour      (root, network)'
+	@echo 'make check-host  what they do to an installed Debian 12 and 13, 45 minutes    (root, network)'
 	@echo 'make port       what a kernel that is not accepted needs                 (network at first)'
 	@echo 'make guests     the guest programs, multiboot files in out/guests'
 	@echo 'make pksctl     the command of a host that gives its guests PKS, out/pksctl/pksctl'
