@@ -16,9 +16,6 @@
 #define CR4_PGE	0x00000080
 #define CR4_PCIDE 0x00020000
 #define CR3_KEEP (1ull << 63)
-#define VPID	0x0000		/* VMCS field */
-#define PROC2_VPID (1u << 5)
-#define EXITED_EPT_MISCONFIG 49
 enum place { OLD = 1, NEW = 2 };
 
 static u32 *places[3];
@@ -81,20 +78,6 @@ static void invpcid(u64 type, u64 pcid, u64 address)
 	u64 d[2] = { pcid, address };
 
 	asm volatile("invpcid %0, %1" : : "m"(d), "r"(type) : "memory");
-}
-
-static void invept(u64 type, u64 eptp)
-{
-	u64 d[2] = { eptp, 0 };
-
-	asm volatile("invept %0, %1" : : "m"(d), "r"(type) : "memory", "cc");
-}
-
-static void invvpid(u64 type, u64 vpid, u64 address)
-{
-	u64 d[2] = { vpid, address };
-
-	asm volatile("invvpid %0, %1" : : "m"(d), "r"(type) : "memory", "cc");
 }
 
 /* TLB-8 */

@@ -26,6 +26,7 @@
 #define PROC_SECONDARY		(1u << 31)
 #define PROC2_EPT		(1u << 1)
 #define PROC2_X2APIC		(1u << 4)
+#define PROC2_VPID		(1u << 5)
 #define PROC2_APIC_REGISTERS	(1u << 8)
 #define EXIT_HOST_64BIT		(1u << 9)
 #define EXIT_LOAD_PKRS		(1u << 29)
@@ -34,6 +35,7 @@
 
 /* VMCS fields; an odd encoding is the high half of a 64-bit field. */
 enum vmcs_field {
+	VPID = 0x0000,
 	GUEST_ES_SELECTOR = 0x0800, GUEST_CS_SELECTOR = 0x0802,
 	GUEST_SS_SELECTOR = 0x0804, GUEST_LDTR_SELECTOR = 0x080c,
 	GUEST_TR_SELECTOR = 0x080e,

@@ -18,7 +18,7 @@ enum exit_reason {
 	EXITED_CPUID = 10, EXITED_HLT = 12, EXITED_VMCALL = 18,
 	EXITED_CR = 28, EXITED_RDMSR = 31, EXITED_WRMSR = 32,
 	EXITED_BAD_GUEST = 33, EXITED_BAD_LIST = 34, EXITED_STEP = 37,
-	EXITED_EPT = 48, EXITED_TIMER = 52,
+	EXITED_EPT = 48, EXITED_EPT_MISCONFIG = 49, EXITED_TIMER = 52,
 };
 #define ENTRY_FAILED		(1u << 31)
 
@@ -44,6 +44,21 @@ struct msr_entry {
 	u32 msr, reserved;
 	u64 value;
 } __attribute__((aligned(16)));
+
+/* By their types, as the manual has them. */
+static inline void invept(u64 type, u64 eptp)
+{
+	u64 d[2] = { eptp, 0 };
+
+	asm volatile("invept %0, %1" : : "m"(d), "r"(type) : "memory", "cc");
+}
+
+static inline void invvpid(u64 type, u64 vpid, u64 address)
+{
+	u64 d[2] = { vpid, address };
+
+	asm volatile("invvpid %0, %1" : : "m"(d), "r"(type) : "memory", "cc");
+}
 
 /* What the machine lacks for VMX, or NULL. */
 const char *vmx_missing(void);
