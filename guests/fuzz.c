@@ -130,10 +130,9 @@ static void set_key(u32 key)
 	l1.key = key;
 	l1.stale = true;
 	vault_key(key);
-	invlpg(VAULT);
 }
 
-/* What has a VPID may have kept the vault's old key; what has none has not. */
+/* What has a VPID may have kept the vault's old key; an entry without one drops it. */
 static void set_vpid_right(const struct vm *vm)
 {
 	if (l1.stale && vm->vpid)
@@ -166,6 +165,7 @@ static bool l1_acts(void)
 		set_l1_cr4(!l1.pks);
 		return true;
 	case 1:
+		invlpg(VAULT);
 		answer = touch_vault(write);
 		note(answer);
 		return answer == vault_answer(l1.pkrs, l1.pks, l1.key, write);
@@ -184,7 +184,7 @@ static bool mutate(struct vm *vm)
 	bool right = true;
 
 	for (u32 n = rnd(5); n; n--) {
-		switch (rnd(13)) {
+		switch (rnd(15)) {
 		case 0: set_controls(vm); break;
 		case 1: vm->v.guest = any_value(); vm_set(vm, S_GUEST_PKRS, vm->v.guest); break;
 		case 2: vm->v.host = any_value(); vm_set(vm, S_HOST_PKRS, vm->v.host); break;
@@ -196,7 +196,7 @@ static bool mutate(struct vm *vm)
 		case 8: set_other_exits(vm); break;
 		case 9: set_paging(vm); break;
 		case 10: set_rights(); break;
-		case 11: set_key(1 + rnd(2)); break;
+		case 11: case 12: case 13: set_key(3 - l1.key); break;
 		default: right &= l1_acts(); break;
 		}
 	}
@@ -245,12 +245,16 @@ static void choose_variation(struct step *s)
 /* An entry like others that succeed comes after each that has been varied. */
 static void choose_step(struct step *s, u32 i)
 {
+	static const u8 kinds[] = {
+		READ, WRITE, WRITE_BAD, LOAD, LOAD, STORE, STORE, TOGGLE_CR4, CHANGE_KEY,
+	};
+
 	if (i % 2)
 		choose_variation(s);
 	s->wrong_instruction = !rnd(24);
 	s->n_ops = rnd(MAX_OPS + 1);
 	for (u32 j = 0; j < s->n_ops; j++)
-		s->ops[j] = (struct op){ .kind = rnd(OP_KINDS), .value = good_value() };
+		s->ops[j] = (struct op){ .kind = kinds[rnd(ARRAY_SIZE(kinds))], .value = good_value() };
 	s->ending = rnd(ENDINGS);
 }
 
@@ -338,7 +342,6 @@ static bool run_step(u64 number, u32 i, struct vm *vm)
 		show_step(number, i, &s);
 	step_model(&s, &l1, &should);
 	step_run(&s, &is);
-	invlpg(VAULT);
 	note_outcome(&is);
 	if (trace)
 		show("is", &is);
@@ -382,7 +385,8 @@ static void use(struct vm *vm)
 	vm->used = vm->guest_pks = vm->host_pks = true;
 	vm->v = (struct pkrs_vmcs){ 0 };
 	vm->read_exits = vm->write_exits = vm->pf_exits = vm->timer = vm->clean = false;
-	vm->ept = vm->vpid = vm->n_in = vm->n_out = vm->n_store = 0;
+	vm->n_in = vm->n_out = vm->n_store = 0;
+	set_paging(vm);
 }
 
 /* Whether all was as it should be. */

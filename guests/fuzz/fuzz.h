@@ -41,7 +41,7 @@ extern const struct variation variations[];
 extern const u32 nr_variations;
 
 /* What L2 does, and what it makes of it. */
-enum op_kind { READ, WRITE, WRITE_BAD, LOAD, STORE, TOGGLE_CR4, CHANGE_KEY, OP_KINDS };
+enum op_kind { READ, WRITE, WRITE_BAD, LOAD, STORE, TOGGLE_CR4, CHANGE_KEY };
 
 struct op {
 	enum op_kind kind;
