@@ -33,7 +33,11 @@ digest() {
 		[ -e "$_d" ] || die "there is no $_d to make a digest of"
 	done
 	for _d in "$@"; do
-		(cd "$(dirname "$_d")" && find -H "$(basename "$_d")" -type f -print0 | sort -z | xargs -0 -r sha256sum)
+		if [ -f "$_d" ]; then
+			sha256sum "$_d" | sed 's|  .*/|  |'
+		else
+			(cd "$(dirname "$_d")" && find -H "$(basename "$_d")" -type f -print0 | sort -z | xargs -0 -r sha256sum)
+		fi
 	done | sha256sum | cut -c1-16
 }
 
