@@ -5,7 +5,7 @@
  *
  *   boot check ELF                       is it a multiboot kernel?
  *   boot flat ELF OUT                    its memory image; prints "ADDRESS ENTRY END"
- *   boot linux OUT MB PROCESSORS IMAGE "A E END" CMDLINE CPIO...
+ *   boot linux OUT MB PROCESSORS IMAGE "A E END" CMDLINE CPIO
  *   boot multiboot OUT MB ELF CMDLINE
  *
  * The last two write OUT/block, which rom.S starts from, and print the lines of
@@ -19,6 +19,7 @@
 #include <stdarg.h>
 #include <string.h>
 #include <sys/stat.h>
+#include "job.h"
 
 #define BLOCK		0x10000		/* as in rom.S */
 #define BLOCK_SIZE	0x4000
@@ -279,34 +280,28 @@ static uint32_t put_processors(unsigned int nr)
 	return put(&t, sizeof(t));
 }
 
-static void linux_(int argc, char **argv)
+static void linux_(char **argv)
 {
 	const char *out = argv[2], *image = argv[5];
-	uint64_t bytes = strtoull(argv[3], NULL, 0) << 20, initrd = INITRD;
+	uint64_t bytes = strtoull(argv[3], NULL, 0) << 20;
 	struct pvh_range map[] = { { 0, LOW, 1, 0 }, { HIGH, bytes - HIGH, 1, 0 } };
 	struct pvh_start start = { .magic = PVH_MAGIC, .version = 1, .nr_modules = 1 };
 	unsigned long long at, entry, end;
 	unsigned int processors = atoi(argv[4]);
 	struct stat st;
-	int i;
 
 	if (processors < 1 || processors > MAX_PROCESSORS)
 		die("%s processors: there are 1 to %d", argv[4], MAX_PROCESSORS);
 	if (sscanf(argv[6], "%llx %llx %llx", &at, &entry, &end) != 3 || end > INITRD)
 		die("%s: no place for this kernel (%s)", image, argv[6]);
-	for (i = 8; i < argc; i++) {
-		if (stat(argv[i], &st))
-			die("cannot read %s: %s", argv[i], strerror(errno));
-		/* 1 is the block, 2 the kernel */
-		printf("optramimage%d: file=\"%s\", address=0x%llx\n", i - 5, argv[i],
-		       (unsigned long long)initrd);
-		initrd += ((uint64_t)st.st_size + 4095) & ~4095ull;
-	}
-	if (initrd > bytes)
-		die("%s MB of memory is too little for the files of this run", argv[3]);
+	if (stat(argv[8], &st))
+		die("cannot read %s: %s", argv[8], strerror(errno));
+	if (bytes > JOB || INITRD + (uint64_t)st.st_size > bytes)
+		die("%s MB of memory: no place for %s", argv[3], argv[8]);
+	printf("memory: guest=%u, host=%u, block_size=1024\n", (JOB + JOB_MAX) >> 20, (JOB + JOB_MAX) >> 20);
 	printf("optramimage2: file=\"%s\", address=0x%llx\n", image, at);
-	start.modules = put(&(struct pvh_module){ INITRD, initrd - INITRD, 0, 0 },
-			    sizeof(struct pvh_module));
+	printf("optramimage3: file=\"%s\", address=0x%x\n", argv[8], INITRD);
+	start.modules = put(&(struct pvh_module){ INITRD, st.st_size, 0, 0 }, sizeof(struct pvh_module));
 	start.cmdline = put(argv[7], strlen(argv[7]) + 1);
 	start.memmap = put(map, sizeof(map));
 	start.nr_memmap = 2;
@@ -329,6 +324,7 @@ static void multiboot(char **argv)
 		die("%s needs more than the machine's %s MB", argv[4], argv[3]);
 	snprintf(name, sizeof(name), "%s/image", out);
 	write_flat(&im, name);
+	printf("memory: guest=%s, host=%s, block_size=1024\n", argv[3], argv[3]);
 	printf("optramimage2: file=\"%s\", address=0x%llx\n", name, (unsigned long long)im.low);
 	info[0] = 0x45;			/* valid: memory sizes, command line, map */
 	info[1] = LOW / 1024;
@@ -352,8 +348,8 @@ int main(int argc, char **argv)
 		write_flat(&im, argv[3]);
 		printf("%llx %x %llx\n", (unsigned long long)im.low, im.entry,
 		       (unsigned long long)im.end);
-	} else if (argc >= 9 && argc <= 10 && !strcmp(argv[1], "linux")) {
-		linux_(argc, argv);
+	} else if (argc == 9 && !strcmp(argv[1], "linux")) {
+		linux_(argv);
 	} else if (argc == 6 && !strcmp(argv[1], "multiboot")) {
 		multiboot(argv);
 	} else {

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * PID 1 of L0, the kernel under test, and of an L1 that is one of its guests. The
- * job of this run is in /job:
+ * job of this run is in /job. An L1 finds it there, L0 takes it in two parts:
  *
  *   irqbypass.ko kvm.ko kvm-intel.ko   loaded in this order, those that are there
  *   kvm.params kvm-intel.params        their parameters
+ *
  *   argv                               what to run, each word ended by a zero byte
  *   files/                             where it runs
  *
@@ -20,12 +21,14 @@
 #include <string.h>
 #include <sys/io.h>
 #include <sys/klog.h>
+#include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <termios.h>
 #include <unistd.h>
+#include "job.h"
 
 #define TAINT_DIE	(1 << 7)
 #define TAINT_WARN	(1 << 9)
@@ -100,6 +103,69 @@ static char *read_all(const char *name, size_t *size)
 	if (size)
 		*size = n < 0 ? 0 : n;
 	return text;
+}
+
+/* A header of a cpio archive: 13 numbers of 8 digits, then the name and the file. */
+struct newc {
+	char magic[6];
+	char ino[8], mode[8], uid[8], gid[8], links[8], mtime[8], size[8];
+	char device[2][8], number[2][8], name_size[8], check[8];
+};
+
+static size_t hex(const char digits[8])
+{
+	char text[9] = "";
+
+	return strtoul(memcpy(text, digits, 8), NULL, 16);
+}
+
+/* By a mapping: the kernel's own copies from user memory, under SMAP, are the emulator's slowest. */
+static int put_file(const char *name, mode_t mode, const char *data, size_t size)
+{
+	int fd = open(name, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, mode & 0777);
+	char *to;
+
+	if (fd < 0 || ftruncate(fd, size))
+		return -1;
+	if (size) {
+		to = mmap(NULL, size, PROT_WRITE, MAP_SHARED | MAP_POPULATE, fd, 0);
+		if (to == MAP_FAILED)
+			return -1;
+		memcpy(to, data, size);
+		munmap(to, size);
+	}
+	return close(fd);
+}
+
+/* The next part of the job, which the machine has for L0. Up to here other runs may be the same. */
+static void take_job(void)
+{
+	size_t size, at = 0, data, mode;
+	const struct newc *header;
+	const char *job, *name;
+	int fd;
+
+	if (iopl(3))
+		lab_error("use its ports");
+	size = inl(JOB_PORT);
+	fd = open("/dev/mem", O_RDONLY | O_CLOEXEC);
+	job = mmap(NULL, size, PROT_READ, MAP_SHARED, fd, JOB);
+	if (job == MAP_FAILED)
+		lab_error("read its job");
+	for (;; at = (data + hex(header->size) + 3) & ~3ul) {
+		header = (void *)(job + at);
+		name = (char *)(header + 1);
+		data = (at + sizeof(*header) + hex(header->name_size) + 3) & ~3ul;
+		mode = hex(header->mode);
+		if (S_ISDIR(mode))
+			mkdir(name, 0755);
+		else if (S_ISREG(mode) && put_file(name, mode, job + data, hex(header->size)))
+			lab_error("unpack its job");
+		if (!mode)	/* the trailer */
+			break;
+	}
+	munmap((void *)job, size);
+	close(fd);
 }
 
 /* Tell why, in the kernel's words: @log has what it said since. */
@@ -207,7 +273,7 @@ static int check_taint(int status)
 int main(void)
 {
 	char **argv;
-	int fd, status;
+	int fd, status, l1;
 
 	mounts();
 	fd = open_serial("/dev/ttyS1");
@@ -221,7 +287,12 @@ int main(void)
 		lab_error("open its first serial port");
 	setenv("PATH", "/bin:/usr/bin", 1);
 	setenv("HOME", "/tmp", 1);
+	l1 = !access("/job", F_OK);
+	if (!l1)
+		take_job();
 	load_modules();
+	if (!l1)
+		take_job();
 	if (chdir("/job/files"))
 		lab_error("find the files of this run");
 	argv = read_argv();

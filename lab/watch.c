@@ -37,6 +37,8 @@ static int emulator_line(const char *line)
 {
 	if (sscanf(line, "lab: debug exit %d", &end_byte) == 1)
 		return 0;
+	if (!strncmp(line, "lab: ", 5))
+		fprintf(stderr, "%s\n", line);
 	triple |= strstr(line, "3rd") && strstr(line, "exception with no resolution");
 	if (*line)
 		snprintf(tail[lines++ % TAIL], sizeof(tail[0]), "%s", line);
@@ -80,7 +82,9 @@ static int judge(enum why why, int bare, int status, char **argv)
 		return FAIL;
 	}
 	if (WIFSIGNALED(status))
-		say("the emulator was ended by signal %d; its last messages:", WTERMSIG(status));
+		say("the emulator was ended by signal %d%s; its last messages:", WTERMSIG(status),
+		    strstr(argv[6], ".scratch/machine") ?
+		    " (it is a saved one: if it is so again, remove saved-* from the cache)" : "");
 	else
 		say("the emulator stopped by itself (status %d); its last messages:", WEXITSTATUS(status));
 	show_tail();
