@@ -8,7 +8,7 @@ NEWEST := 7.3
 CC := gcc
 UNIT := out/tests/unit/pks
 
-.PHONY: help run run-linux check check-host deb l3 migrate same conformance fuzz bench unit prove coverage mutants modules kernels series series-check port guests pksctl clean distclean
+.PHONY: help run run-linux check check-host deb l3 migrate same conformance fuzz bench unit prove coverage debug mutants modules kernels series series-check port guests pksctl clean distclean
 
 help:
 	@echo 'make run        watch a guest use PKS under KVM, on any x86-64 machine   (root, network at first)'
@@ -23,6 +23,7 @@ help:
 	@echo 'make unit       tests that need nothing but a compiler'
 	@echo 'make prove      what a key forbids, in KVM: a proof for all inputs, by CBMC   (root, network at first)'
 	@echo 'make coverage   which lines and branches of KVM the tests reach, 15 minutes  (root, network at first)'
+	@echo 'make debug      our modules on kernels that look for wrong accesses, locking and races  (root, network at first)'
 	@echo 'make mutants    faults in kvm/, each of which a test must find; slow         (root, network at first)'
 	@echo 'make modules    kvm.ko and kvm-intel.ko with PKS for the stock kernel    (network at first)'
 	@echo 'make kernels    which kernels Debian offers, accepted or why not              (network at first)'
@@ -94,6 +95,9 @@ pksctl:
 
 coverage:
 	@tests/coverage/run $(if $(ASKED),$(ASKED),--page $(NEWEST))
+
+debug:
+	@tests/debug/run $(or $(ASKED),6.12)
 
 mutants:
 	@tests/mutants/run

@@ -251,6 +251,30 @@ upstream() {
 	awk '/^(VERSION|PATCHLEVEL|SUBLEVEL) =/ { printf "%s%s", dot, $3; dot = "." }' "$1"
 }
 
+# options FILE NAME: what Kconfig is told for the column NAME of a table of options.
+options() {
+	awk -v config="$2" '
+		/^#/ || !NF { next }
+		$1 == "NAME" { for (i = 2; i <= NF; i++) if ($i == config) column = i; next }
+		{ value = NF > 2 ? $column : $2 }
+		value != "-" { print value == "n" ? "# CONFIG_" $1 " is not set" : "CONFIG_" $1 "=" value }' "$1"
+}
+
+# taken TREE FOLDER: whether FOLDER/.config has all of FOLDER/options; Kconfig does
+# not say what it has not taken. What this kernel does not have it cannot take.
+taken() {
+	_wrong=
+	while read -r _line; do
+		_option=$(echo "$_line" | sed 's/^#* *CONFIG_//; s/[ =].*//')
+		case $_line in
+		*=*) ! grep -qxF -e "$_line" "$2/.config" || continue ;;
+		*) grep -q "^CONFIG_$_option=" "$2/.config" || continue ;;
+		esac
+		! grep -rqE --include='Kconfig*' "^[[:space:]]*(menu)?config $_option$" "$1" || { _wrong=1; say "$_line"; }
+	done <"$2/options"
+	[ -z "$_wrong" ]
+}
+
 # publish FOLDER NAME: rename a finished folder to its place in the cache.
 publish() {
 	mv -T "$1" "$CACHE/$2" 2>/dev/null || [ -d "$CACHE/$2" ] || die "cannot write $CACHE/$2"
