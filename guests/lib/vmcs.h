@@ -18,6 +18,8 @@
 
 /* Controls */
 #define PIN_EXTERNAL_INTERRUPT	(1u << 0)
+#define PIN_NMI			(1u << 3)
+#define PIN_VIRTUAL_NMIS	(1u << 5)
 #define PIN_PREEMPTION_TIMER	(1u << 6)
 #define PROC_HLT		(1u << 7)
 #define PROC_TPR_SHADOW		(1u << 21)
@@ -29,6 +31,7 @@
 #define PROC2_VPID		(1u << 5)
 #define PROC2_APIC_REGISTERS	(1u << 8)
 #define EXIT_HOST_64BIT		(1u << 9)
+#define EXIT_ACKNOWLEDGE	(1u << 15)
 #define EXIT_LOAD_PKRS		(1u << 29)
 #define ENTRY_GUEST_64BIT	(1u << 9)
 #define ENTRY_LOAD_PKRS		(1u << 22)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* PKS of L2 as userspace sees it: capabilities, values, filters (KVM-17 to KVM-21, KVM-26). */
 #include <string.h>
+#include <sys/ioctl.h>
 
 #include "ktap.h"
 #include "vmx.h"
@@ -344,37 +345,108 @@ L2_EXIT(out, "out %%al, %%dx" : : "a"(0), "d"(PORT_B))
 L2_EXIT_BY(wbinvd, "wbinvd")
 L2_EXIT(vmfunc_to_none, "vmfunc" : : "a"(0), "c"(EPTP_COUNT))
 L2_EXIT(vmfunc, "vmfunc" : : "a"(0), "c"(1))
+L2_EXIT_BY(vmclear, "vmclear (%%rsp)")
+L2_EXIT_BY(vmlaunch, "vmlaunch")
+L2_EXIT_BY(vmptrld, "vmptrld (%%rsp)")
+L2_EXIT_BY(vmptrst, "vmptrst (%%rsp)")
+L2_EXIT_BY(vmread, "vmread %%rax, %%rbx")
+L2_EXIT_BY(vmresume, "vmresume")
+L2_EXIT_BY(vmwrite, "vmwrite %%rax, %%rbx")
+L2_EXIT_BY(vmxon, "vmxon (%%rsp)")
+L2_EXIT_BY(invept, "xor %%eax, %%eax; invept (%%rsp), %%rax")
+L2_EXIT_BY(invvpid, "xor %%eax, %%eax; invvpid (%%rsp), %%rax")
+L2_EXIT_BY(rdtscp, "rdtscp")
+L2_EXIT_BY(rdrand, "rdrand %%rax")
+L2_EXIT_BY(rdseed, "rdseed %%rax")
+L2_EXIT_BY(invpcid, "mov $2, %%eax; invpcid (%%rsp), %%rax")
+L2_EXIT_BY(sgdt, "sub $16, %%rsp; sgdt (%%rsp); add $16, %%rsp")
+L2_EXIT_BY(sldt, "sldt %%ax")
+L2_EXIT_BY(monitor, "mov %%rsp, %%rax; xor %%ecx, %%ecx; xor %%edx, %%edx; monitor")
+L2_EXIT_BY(mwait, "xor %%eax, %%eax; xor %%ecx, %%ecx; mwait")
+L2_EXIT_BY(ud2, "ud2")
+L2_EXIT_BY(int3, "int3")
+L2_EXIT(waits, "1: jmp 1b")
+
+static void l2_waits_for_nmi(uint64_t pkrs)
+{
+	wrmsr(MSR_PKRS, pkrs);
+	guest_sync(0);
+	l2_waits(pkrs);
+}
+
+enum { MSR_APIC_BASE = 0x1b, MSR_X2APIC_SPURIOUS = 0x80f, MSR_X2APIC_SELF = 0x83f };
+enum { APIC_BASE_X2APIC = 3 << 10 };
+
+static void l2_interrupts_itself(uint64_t pkrs)
+{
+	wrmsr(MSR_PKRS, pkrs);
+	wrmsr(MSR_X2APIC_SELF, 0x40);
+}
+
+enum { AT_ONCE = 1, NMI_BY_TEST };	/* AT_ONCE: before L2's first instruction */
 
 static const struct {
 	const char *name;
 	void (*fn)(uint64_t);
 	uint32_t proc, proc2;
 	int reason;
+	uint32_t pin, field, value;
+	int how;
 } exits[] = {
-	{ "CPUID", l2_cpuid, 0, 0, 10 },
-	{ "INVD", l2_invd, 0, 0, 13 },
-	{ "VMXOFF", l2_vmxoff, 0, 0, 26 },
-	{ "HLT", l2_hlt, PROC_HLT, 0, 12 },
-	{ "INVLPG", l2_invlpg, 1 << 9, 0, 14 },
-	{ "RDPMC", l2_rdpmc, 1 << 11, 0, 15 },
-	{ "RDTSC", l2_rdtsc, 1 << 12, 0, 16 },
-	{ "PAUSE", l2_pause, 1 << 30, 0, 40 },
-	{ "MOV from DR7", l2_mov_dr, 1 << 23, 0, 29 },
-	{ "MOV to CR3", l2_to_cr3, 1 << 15, 0, 28 },
-	{ "MOV from CR3", l2_from_cr3, 1 << 16, 0, 28 },
-	{ "MOV to CR8", l2_to_cr8, 1 << 19, 0, 28 },
-	{ "MOV from CR8", l2_from_cr8, 1 << 20, 0, 28 },
-	{ "CLTS", l2_clts, 0, 0, 28 },
-	{ "LMSW", l2_lmsw, 0, 0, 28 },
-	{ "MOV to CR0", l2_to_cr0, 0, 0, 28 },
-	{ "MOV to CR4", l2_to_cr4, 0, 0, 28 },
-	{ "IN", l2_in, 1 << 24, 0, 30 },
-	{ "IN by bitmap", l2_in, 1 << 25, 0, 30 },
-	{ "OUT by bitmap", l2_out, 1 << 25, 0, 30 },
-	{ "WBINVD", l2_wbinvd, 0, 1 << 6, 54 },
-	{ "VMFUNC to no EPT", l2_vmfunc_to_none, 0, PROC2_VMFUNC, 59 },
+	{ "CPUID", l2_cpuid, 0, 0, .reason = 10 },
+	{ "INVD", l2_invd, 0, 0, .reason = 13 },
+	{ "VMXOFF", l2_vmxoff, 0, 0, .reason = 26 },
+	{ "HLT", l2_hlt, PROC_HLT, 0, .reason = 12 },
+	{ "INVLPG", l2_invlpg, 1 << 9, 0, .reason = 14 },
+	{ "RDPMC", l2_rdpmc, 1 << 11, 0, .reason = 15 },
+	{ "RDTSC", l2_rdtsc, 1 << 12, 0, .reason = 16 },
+	{ "PAUSE", l2_pause, 1 << 30, 0, .reason = 40 },
+	{ "MOV from DR7", l2_mov_dr, 1 << 23, 0, .reason = 29 },
+	{ "MOV to CR3", l2_to_cr3, 1 << 15, 0, .reason = 28 },
+	{ "MOV from CR3", l2_from_cr3, 1 << 16, 0, .reason = 28 },
+	{ "MOV to CR8", l2_to_cr8, 1 << 19, 0, .reason = 28 },
+	{ "MOV from CR8", l2_from_cr8, 1 << 20, 0, .reason = 28 },
+	{ "CLTS", l2_clts, 0, 0, .reason = 28 },
+	{ "LMSW", l2_lmsw, 0, 0, .reason = 28 },
+	{ "MOV to CR0", l2_to_cr0, 0, 0, .reason = 28 },
+	{ "MOV to CR4", l2_to_cr4, 0, 0, .reason = 28 },
+	{ "IN", l2_in, 1 << 24, 0, .reason = 30 },
+	{ "IN by bitmap", l2_in, 1 << 25, 0, .reason = 30 },
+	{ "OUT by bitmap", l2_out, 1 << 25, 0, .reason = 30 },
+	{ "WBINVD", l2_wbinvd, 0, 1 << 6, .reason = 54 },
+	{ "VMFUNC to no EPT", l2_vmfunc_to_none, 0, PROC2_VMFUNC, .reason = 59 },
 	/* To another EPT, which is the same: L2 goes on. */
-	{ "VMCALL after VMFUNC", l2_vmfunc, 0, PROC2_VMFUNC, EXIT_VMCALL },
+	{ "VMCALL after VMFUNC", l2_vmfunc, 0, PROC2_VMFUNC, .reason = EXIT_VMCALL },
+	{ "VMCLEAR", l2_vmclear, 0, 0, .reason = 19 },
+	{ "VMLAUNCH", l2_vmlaunch, 0, 0, .reason = 20 },
+	{ "VMPTRLD", l2_vmptrld, 0, 0, .reason = 21 },
+	{ "VMPTRST", l2_vmptrst, 0, 0, .reason = 22 },
+	{ "VMREAD", l2_vmread, 0, 0, .reason = 23 },
+	{ "VMRESUME", l2_vmresume, 0, 0, .reason = 24 },
+	{ "VMWRITE", l2_vmwrite, 0, 0, .reason = 25 },
+	{ "VMXON", l2_vmxon, 0, 0, .reason = 27 },
+	{ "INVEPT", l2_invept, 0, 0, .reason = 50 },
+	{ "INVVPID", l2_invvpid, 0, 0, .reason = 53 },
+	{ "RDTSCP", l2_rdtscp, 1 << 12, 1 << 3, .reason = 51 },
+	{ "RDRAND", l2_rdrand, 0, 1 << 11, .reason = 57 },
+	{ "RDSEED", l2_rdseed, 0, 1 << 16, .reason = 61 },
+	{ "INVPCID", l2_invpcid, 1 << 9, 1 << 12, .reason = 58 },
+	{ "SGDT", l2_sgdt, 0, 1 << 2, .reason = 46 },
+	{ "SLDT", l2_sldt, 0, 1 << 2, .reason = 47 },
+	{ "MONITOR", l2_monitor, 1 << 29, 0, .reason = 39 },
+	{ "MWAIT", l2_mwait, 1 << 10, 0, .reason = 36 },
+	{ "#UD", l2_ud2, 0, 0, .reason = 0, .field = EXCEPTION_BITMAP, .value = 1 << VECTOR_UD },
+	{ "#BP", l2_int3, 0, 0, .reason = 0, .field = EXCEPTION_BITMAP, .value = 1 << 3 },
+	{ "triple fault", l2_ud2, 0, 0, .reason = 2, .field = GUEST_IDTR_LIMIT },
+	{ "interrupt window", nothing, 1 << 2, 0, .reason = 7, .how = AT_ONCE },
+	{ "NMI window", nothing, 1 << 22, 0, .reason = 8, .pin = PIN_NMI | PIN_VIRTUAL_NMIS, .how = AT_ONCE },
+	{ "monitor trap", nothing, PROC_MONITOR_TRAP, 0, .reason = 37, .how = AT_ONCE },
+	{ "preemption timer at 0", nothing, 0, 0, .reason = 52, .pin = PIN_PREEMPTION_TIMER,
+	  .field = PREEMPTION_TIMER, .how = AT_ONCE },
+	{ "preemption timer", l2_waits, 0, 0, .reason = 52, .pin = PIN_PREEMPTION_TIMER,
+	  .field = PREEMPTION_TIMER, .value = 1 << 12 },
+	{ "interrupt", l2_interrupts_itself, 0, 0, .reason = 1, .pin = PIN_EXTERNAL_INTERRUPT },
+	{ "NMI", l2_waits_for_nmi, 0, 0, .reason = 0, .pin = PIN_NMI, .how = NMI_BY_TEST },
 };
 
 static uint8_t *io_bitmaps;
@@ -382,10 +454,14 @@ static uint64_t *eptp_list, *other_ept;
 
 static void l1_exits(uint64_t controls)
 {
+	uint64_t before;
 	unsigned int i;
 
 	vmx_start(vmx);
 	vmx_load_controls(controls);
+	vmx_control(EXIT_CONTROLS, EXIT_ACKNOWLEDGE, 0);
+	wrmsr(MSR_APIC_BASE, rdmsr(MSR_APIC_BASE) | APIC_BASE_X2APIC);
+	wrmsr(MSR_X2APIC_SPURIOUS, 0x1ff);
 	vmwrite(HOST_PKRS, HOST);
 	vmwrite(IO_BITMAP_A, (uint64_t)io_bitmaps);
 	vmwrite(IO_BITMAP_B, (uint64_t)io_bitmaps + PAGE_SIZE);
@@ -402,11 +478,16 @@ static void l1_exits(uint64_t controls)
 		wrmsr(MSR_PKRS, L1);
 		vmx_control(PROC_CONTROLS, exits[i].proc, 0);
 		vmx_control(PROC2_CONTROLS, exits[i].proc2, 0);
+		vmx_control(PIN_CONTROLS, exits[i].pin, 0);
+		before = vmread(exits[i].field);
+		vmwrite(exits[i].field, exits[i].field ? exits[i].value : before);
 		guest_sync(vmx_run(vmx, exits[i].fn, L2 + i));
 		guest_sync(rdmsr(MSR_PKRS));
 		guest_sync(vmread(GUEST_PKRS));
 		vmx_control(PROC_CONTROLS, 0, exits[i].proc);
 		vmx_control(PROC2_CONTROLS, 0, exits[i].proc2);
+		vmx_control(PIN_CONTROLS, 0, exits[i].pin);
+		vmwrite(exits[i].field, before);
 	}
 }
 
@@ -415,17 +496,142 @@ static void every_exit(void)
 	unsigned int i;
 	int controls;
 
+	need_pks();
+	need_nested();
 	for (controls = 0; controls < 4; controls++) {
-		start(PKS_ON, true, l1_exits, controls);
+		vm = vm_new();
+		vm_irqchip(vm);
+		vmx = vmx_new(vm, true);
+		vcpu = vcpu_new(vm, PKS_ON, l1_exits, controls);
 		io_bitmaps = vm_pages(vm, 2);
 		io_bitmaps[PORT_A / 8] = 1 << PORT_A % 8;
 		io_bitmaps[PORT_B / 8] = 1 << PORT_B % 8;
 		eptp_list = vm_pages(vm, 1);
 		other_ept = vm_pages(vm, 1);
 		for (i = 0; i < COUNT(exits); i++) {
+			const uint64_t last = exits[i].how != AT_ONCE ? L2 + i : controls & 1 ? GUEST : L1;
+
+			if (exits[i].how == NMI_BY_TEST) {
+				check_sync("L2 waits", controls, 0);
+				REQUIRE(!ioctl(vcpu->fd, KVM_NMI), "KVM_NMI refuses");
+			}
 			check_sync(exits[i].name, controls, exits[i].reason);
-			check_sync("L1 goes on with", controls, controls & 2 ? HOST : L2 + i);
-			check_sync("vmcs12 has", controls, L2 + i);
+			check_sync("L1 goes on with", controls, controls & 2 ? HOST : last);
+			check_sync("vmcs12 has", controls, last);
+		}
+		end();
+	}
+}
+
+/*
+ * Whatever an entry is refused for, PKRS stays L1's, but that L1 goes on with its host
+ * field after one that fails as a VM exit does (KVM-19). A good entry follows each.
+ */
+enum { BAD_CONTROL = -VMFAIL_BAD_CONTROL, BAD_HOST = -VMFAIL_BAD_HOST };
+#define BAD_GUEST	(ENTRY_FAILED | EXIT_BAD_GUEST)
+#define NONCANONICAL	(1ull << 63)
+
+static const struct {
+	const char *name;
+	uint32_t control, bits;
+	uint64_t fields[2][2];
+	int64_t outcome;
+} refusals[] = {
+	{ "a control that there is not", PROC2_CONTROLS, 1u << 31, { }, BAD_CONTROL },
+	{ "virtual NMIs alone", PIN_CONTROLS, PIN_VIRTUAL_NMIS, { }, BAD_CONTROL },
+	{ "CR3 targets", 0, 0, { { 0x400a, 5 } }, BAD_CONTROL },
+	{ "I/O bitmap A", PROC_CONTROLS, 1 << 25, { { IO_BITMAP_A, 1 } }, BAD_CONTROL },
+	{ "I/O bitmap B", PROC_CONTROLS, 1 << 25, { { IO_BITMAP_B, 1 } }, BAD_CONTROL },
+	{ "MSR bitmap", 0, 0, { { MSR_BITMAP, 1 } }, BAD_CONTROL },
+	{ "virtual-APIC page", PROC_CONTROLS, PROC_TPR_SHADOW, { { VIRTUAL_APIC_ADDR, 1 } }, BAD_CONTROL },
+	{ "TPR threshold", PROC_CONTROLS, PROC_TPR_SHADOW, { { TPR_THRESHOLD, 16 } }, BAD_CONTROL },
+	{ "APIC-access page", PROC2_CONTROLS, 1, { { 0x2014, 1 } }, BAD_CONTROL },
+	{ "x2APIC without a page", PROC2_CONTROLS, PROC2_X2APIC, { }, BAD_CONTROL },
+	{ "VPID 0", PROC2_CONTROLS, 1 << 5, { }, BAD_CONTROL },
+	{ "EPT pointer", 0, 0, { { EPT_POINTER, 0 } }, BAD_CONTROL },
+	{ "PML page", PROC2_CONTROLS, 1 << 17, { { 0x200e, 1 } }, BAD_CONTROL },
+	{ "VM functions", PROC2_CONTROLS, PROC2_VMFUNC, { { VMFUNC_CONTROLS, 2 } }, BAD_CONTROL },
+	{ "EPT list", PROC2_CONTROLS, PROC2_VMFUNC, { { VMFUNC_CONTROLS, 1 }, { EPTP_LIST, 1 } }, BAD_CONTROL },
+	{ "VMREAD bitmap", PROC2_CONTROLS, 1 << 14, { { 0x2026, 1 } }, BAD_CONTROL },
+	{ "timer saved and not used", EXIT_CONTROLS, 1 << 22, { }, BAD_CONTROL },
+	{ "exit's store list", 0, 0, { { EXIT_MSR_STORE_COUNT, 1 }, { EXIT_MSR_STORE_ADDR, 1 } }, BAD_CONTROL },
+	{ "exit's load list", 0, 0, { { EXIT_MSR_LOAD_COUNT, 1 }, { EXIT_MSR_LOAD_ADDR, 1 } }, BAD_CONTROL },
+	{ "entry's list", 0, 0, { { ENTRY_MSR_LOAD_COUNT, 1 }, { ENTRY_MSR_LOAD_ADDR, 1 } }, BAD_CONTROL },
+	{ "event of no type", 0, 0, { { ENTRY_EVENT, 0x80000100 } }, BAD_CONTROL },
+	{ "NMI's vector", 0, 0, { { ENTRY_EVENT, 0x80000203 } }, BAD_CONTROL },
+	{ "exception's vector", 0, 0, { { ENTRY_EVENT, 0x80000320 } }, BAD_CONTROL },
+	{ "interrupt with a code", 0, 0, { { ENTRY_EVENT, 0x80000840 } }, BAD_CONTROL },
+	{ "error code", 0, 0, { { ENTRY_EVENT, 0x80000b0e }, { 0x4018, 1 << 16 } }, BAD_CONTROL },
+	{ "event's reserved bits", 0, 0, { { ENTRY_EVENT, 0x80001306 } }, BAD_CONTROL },
+	{ "length of INT", 0, 0, { { ENTRY_EVENT, 0x80000440 }, { 0x401a, 16 } }, BAD_CONTROL },
+	{ "host's CS", 0, 0, { { HOST_CS_SELECTOR, 0 } }, BAD_HOST },
+	{ "host's TR", 0, 0, { { HOST_TR_SELECTOR, 0 } }, BAD_HOST },
+	{ "host's RPL", 0, 0, { { HOST_SS_SELECTOR, SEL_DATA | 3 } }, BAD_HOST },
+	{ "host's FS", 0, 0, { { 0x6c06, NONCANONICAL } }, BAD_HOST },
+	{ "host's SYSENTER", 0, 0, { { 0x6c10, NONCANONICAL } }, BAD_HOST },
+	{ "host's IDTR", 0, 0, { { HOST_IDTR_BASE, NONCANONICAL } }, BAD_HOST },
+	{ "host's RIP", 0, 0, { { HOST_RIP, NONCANONICAL } }, BAD_HOST },
+	{ "host's PAT", EXIT_CONTROLS, 1 << 19, { { 0x2c00, 2 } }, BAD_HOST },
+	{ "host's EFER", EXIT_CONTROLS, 1 << 21, { { 0x2c02, 0 } }, BAD_HOST },
+	{ "guest's DR7", ENTRY_CONTROLS, 1 << 2, { { GUEST_DR7, 1ull << 32 } }, BAD_GUEST },
+	{ "guest's DEBUGCTL", ENTRY_CONTROLS, 1 << 2, { { 0x2802, 1ull << 32 } }, BAD_GUEST },
+	{ "guest's PAT", ENTRY_CONTROLS, 1 << 14, { { 0x2804, 2 } }, BAD_GUEST },
+	{ "guest's EFER", ENTRY_CONTROLS, 1 << 15, { { 0x2806, 0 } }, BAD_GUEST },
+	{ "link pointer", 0, 0, { { VMCS_LINK_POINTER, 1 } }, BAD_GUEST },
+	{ "guest's activity", 0, 0, { { GUEST_ACTIVITY, 4 } }, BAD_GUEST },
+	/* These are the processor's to find, after KVM has loaded the guest field. */
+	{ "guest's TR", 0, 0, { { GUEST_TR_RIGHTS, 0x10000 } }, BAD_GUEST },
+	{ "guest's CS", 0, 0, { { GUEST_CS_RIGHTS, 0 } }, BAD_GUEST },
+	{ "guest's interruptibility", 0, 0, { { GUEST_INTERRUPTIBILITY, 3 } }, BAD_GUEST },
+};
+
+static void l1_refusals(uint64_t controls)
+{
+	uint64_t before[2], bits;
+	unsigned int i, j;
+
+	vmx_start(vmx);
+	vmx_load_controls(controls);
+	vmwrite(HOST_PKRS, HOST);
+	for (i = 0; i < COUNT(refusals); i++) {
+		bits = refusals[i].control ? vmread(refusals[i].control) : 0;
+		for (j = 0; j < 2; j++) {
+			before[j] = vmread(refusals[i].fields[j][0]);
+			if (refusals[i].fields[j][0])
+				vmwrite(refusals[i].fields[j][0], refusals[i].fields[j][1]);
+		}
+		if (refusals[i].control)
+			vmwrite(refusals[i].control, bits | refusals[i].bits);
+		vmwrite(GUEST_PKRS, GUEST);
+		wrmsr(MSR_PKRS, L1);
+		guest_sync(vmx_run(vmx, nothing, 0));
+		guest_sync(rdmsr(MSR_PKRS));
+		guest_sync(vmread(GUEST_PKRS));
+		if (refusals[i].control)
+			vmwrite(refusals[i].control, bits);
+		for (j = 0; j < 2; j++)
+			vmwrite(refusals[i].fields[j][0], before[j]);
+		wrmsr(MSR_PKRS, L1);
+		guest_sync(vmx_run(vmx, nothing, 0));
+		guest_sync(rdmsr(MSR_PKRS));
+	}
+}
+
+static void every_refusal(void)
+{
+	unsigned int i;
+	int controls;
+
+	for (controls = 0; controls < 4; controls++) {
+		start(PKS_ON, true, l1_refusals, controls);
+		for (i = 0; i < COUNT(refusals); i++) {
+			check_sync(refusals[i].name, controls, refusals[i].outcome);
+			check_sync("L1 goes on with", controls,
+				   refusals[i].outcome == BAD_GUEST && controls & 2 ? HOST : L1);
+			check_sync("vmcs12 has", controls, GUEST);
+			check_sync("a good entry", controls, EXIT_VMCALL);
+			check_sync("L1 goes on with", controls,
+				   controls & 2 ? HOST : controls & 1 ? GUEST : L1);
 		}
 		end();
 	}
@@ -558,8 +764,7 @@ static void filter_of_other_in_l2(void)
  * But not for the x2APIC's: those that L2 accesses without an exit are those of the
  * virtual-APIC page that L1 gave it, and no filter's.
  */
-enum { MSR_APIC_BASE = 0x1b, MSR_X2APIC_TPR = 0x808, MSR_X2APIC_LDR = 0x80d };
-enum { APIC_BASE_X2APIC = 3 << 10, APIC_TPR = 0x80, APIC_LDR = 0xd0 };
+enum { MSR_X2APIC_TPR = 0x808, MSR_X2APIC_LDR = 0x80d, APIC_TPR = 0x80, APIC_LDR = 0xd0 };
 enum { TPR_L1 = 0x20, TPR_L2 = 0x50, LDR_L2 = 0x12345678, ROUNDS = 4 };
 
 static char *apic_page;
@@ -948,6 +1153,7 @@ static const struct test tests[] = {
 	{ "kvm.nested.values", "KVM-17, KVM-18", values, NULL },
 	{ "kvm.nested.values_set_by_host", "KVM-17, KVM-18", values_set_by_host, NULL },
 	{ "kvm.nested.every_exit", "KVM-18", every_exit, NULL },
+	{ "kvm.nested.every_refusal", "KVM-19", every_refusal, NULL },
 	{ "kvm.nested.bad_fields", "KVM-19", bad_fields, NULL },
 	{ "kvm.nested.late_vmfail", "KVM-19", late_vmfail, NULL },
 	{ "kvm.nested.late_vmfail_two", "KVM-19", late_vmfail_two, NULL },
