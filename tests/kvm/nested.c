@@ -579,11 +579,24 @@ static const struct {
 	{ "guest's EFER", ENTRY_CONTROLS, 1 << 15, { { 0x2806, 0 } }, BAD_GUEST },
 	{ "link pointer", 0, 0, { { VMCS_LINK_POINTER, 1 } }, BAD_GUEST },
 	{ "guest's activity", 0, 0, { { GUEST_ACTIVITY, 4 } }, BAD_GUEST },
-	/* These are the processor's to find, after KVM has loaded the guest field. */
+	/* After KVM has loaded the guest field; the others are the processor's to find. */
+	{ "guest's CR3", 0, 0, { { GUEST_CR3, 1ull << 60 } }, BAD_GUEST },
 	{ "guest's TR", 0, 0, { { GUEST_TR_RIGHTS, 0x10000 } }, BAD_GUEST },
 	{ "guest's CS", 0, 0, { { GUEST_CS_RIGHTS, 0 } }, BAD_GUEST },
 	{ "guest's interruptibility", 0, 0, { { GUEST_INTERRUPTIBILITY, 3 } }, BAD_GUEST },
 };
+
+/* vmx_run() writes CR3. */
+static uint64_t exchange(uint32_t field, uint64_t value)
+{
+	uint64_t before = field == GUEST_CR3 ? vmx->guest_cr3 : vmread(field);
+
+	if (field == GUEST_CR3)
+		vmx->guest_cr3 = value;
+	else if (field)
+		vmwrite(field, value);
+	return before;
+}
 
 static void l1_refusals(uint64_t controls)
 {
@@ -595,11 +608,8 @@ static void l1_refusals(uint64_t controls)
 	vmwrite(HOST_PKRS, HOST);
 	for (i = 0; i < COUNT(refusals); i++) {
 		bits = refusals[i].control ? vmread(refusals[i].control) : 0;
-		for (j = 0; j < 2; j++) {
-			before[j] = vmread(refusals[i].fields[j][0]);
-			if (refusals[i].fields[j][0])
-				vmwrite(refusals[i].fields[j][0], refusals[i].fields[j][1]);
-		}
+		for (j = 0; j < 2; j++)
+			before[j] = exchange(refusals[i].fields[j][0], refusals[i].fields[j][1]);
 		if (refusals[i].control)
 			vmwrite(refusals[i].control, bits | refusals[i].bits);
 		vmwrite(GUEST_PKRS, GUEST);
@@ -610,7 +620,7 @@ static void l1_refusals(uint64_t controls)
 		if (refusals[i].control)
 			vmwrite(refusals[i].control, bits);
 		for (j = 0; j < 2; j++)
-			vmwrite(refusals[i].fields[j][0], before[j]);
+			exchange(refusals[i].fields[j][0], before[j]);
 		wrmsr(MSR_PKRS, L1);
 		guest_sync(vmx_run(vmx, nothing, 0));
 		guest_sync(rdmsr(MSR_PKRS));

@@ -171,7 +171,7 @@ int64_t vmx_run(struct vmx *vmx, void (*fn)(uint64_t), uint64_t arg)
 	const uint64_t fields[][2] = {
 		{ HOST_CR0, read_cr0() }, { HOST_CR3, read_cr3() },
 		{ HOST_CR4, read_cr4() | vmx->host_cr4 },
-		{ GUEST_CR0, read_cr0() }, { GUEST_CR3, read_cr3() },
+		{ GUEST_CR0, read_cr0() }, { GUEST_CR3, read_cr3() | vmx->guest_cr3 },
 		{ GUEST_CR4, read_cr4() | vmx->guest_cr4 },
 		{ GUEST_RSP, vmx->stack }, { GUEST_RIP, (uint64_t)vmx_l2_start }, { GUEST_RFLAGS, 0x202 },
 	};

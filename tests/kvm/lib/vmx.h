@@ -25,7 +25,7 @@ struct vmx {
 	uint64_t *region, *vmcs, *msr_bitmap;	/* a page each */
 	uint64_t *ept;				/* or NULL */
 	uint64_t stack;				/* of L2 */
-	uint64_t host_cr4, guest_cr4;		/* of the VMCS: bits more than L1 has */
+	uint64_t host_cr4, guest_cr4, guest_cr3; /* of the VMCS: bits more than L1 has */
 	bool launched;
 	char *evmcs;		/* in use instead of the VMCS, or NULL: evmcs.h */
 	char *assist, *evmcs_pages;
