@@ -182,6 +182,9 @@ static void vm_create(struct vm *vm)
 	vmcs_write(EXIT_MSR_STORE_ADDR, (u64)vm->store);
 	for (u32 i = 0; i < SETTINGS; i++)
 		vm->start[i] = vm->set[i] = vmcs_read(fields[i]);
+	/* Whatever L1 has now. */
+	vm->start[S_GUEST_CR4] |= CR4_PKS;
+	vm->start[S_HOST_CR4] |= CR4_PKS;
 }
 
 /* Only what is not as it was is written: each VMWRITE is an exit under KVM. */
