@@ -298,13 +298,15 @@ static void l1_late_vmfail_two(uint64_t controls)
 
 static void late_vmfail_two(void)
 {
+	/* A trial entry fails before KVM looks at a list. */
+	const char *trial = module_param("kvm_intel", "nested_early_check");
 	int controls;
 
 	for (controls = 0; controls < 4; controls++) {
 		start(PKS_ON, false, l1_late_vmfail_two, controls);
 		check_sync("no memory for the APIC page", controls, -VMFAIL_BAD_CONTROL);
 		check_sync("L1 goes on with", controls, L1);
-		check_sync("STAR is", controls, EXIT_STAR);
+		check_sync("STAR is", controls, trial && *trial == 'Y' ? 0 : EXIT_STAR);
 		end();
 	}
 }
