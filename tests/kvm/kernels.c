@@ -37,7 +37,7 @@ static void load(const char *modules)
 
 	kvm_leave();
 	snprintf(command, sizeof(command), "rmmod kvm_intel && rmmod kvm && insmod %skvm.ko && "
-		 "insmod %skvm-intel.ko enable_apicv=0", modules, modules);
+		 "insmod %skvm-intel.ko", modules, modules);
 	REQUIRE(!system(command), "cannot load the modules %s*", modules);
 }
 
