@@ -12,12 +12,6 @@ static bool on_tcg(enum machine m, const struct kind *k)
 	return m == MACHINE_TCG;
 }
 
-/* Bare or, as the processor that runs KVM's guests, under them. */
-static bool on_bochs(enum machine m, const struct kind *k)
-{
-	return m == MACHINE_BARE || (m == MACHINE_KVM && !k->fep);
-}
-
 /* KVM with fewer physical bits for the guest than the processor has. */
 static bool on_narrow_kvm(enum machine m, const struct kind *k)
 {
@@ -102,7 +96,6 @@ static const struct deviation deviations[] = {
 	{ on_tcg, "a reserved bit is reported without P", reserved_without_p },
 	{ on_kvm_emulator, "the key is asked for the read of a read-modify-write only",
 	  rmw_reads_key_first },
-	{ on_bochs, "EFLAGS.AC lifts SMAP from implicit accesses at CPL 0", ac_lifts_implicit },
 	{ on_narrow_kvm, "a page beyond the guest's physical bits is dirty", reserved_is_dirty },
 	{ on_narrow_kvm, "KVM's own walk lets EFLAGS.AC lift SMAP from a push, and sets D",
 	  push_looks_explicit },
