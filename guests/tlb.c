@@ -230,6 +230,38 @@ static void mov_to_cr4(void)
 	}
 }
 
+/*
+ * TLB-11: from PAE paging to 32-bit paging by CR4 alone. The tables are both
+ * modes': to the second a PDPTE is a PDE, and the halves of a PDE are PTEs. (Not the
+ * other way: the PDE is accessed then, a bit that must be 0 in a PDPTE.)
+ */
+static void cr4_pae(void)
+{
+	enum { THERE = 0x800000 };	/* where the modes differ */
+	u32 *top = page_alloc(), *low = page_alloc(), *other = page_alloc();
+	u32 *large = phys(RAM_FREE);
+	struct legacy l = {
+		.cr0 = CR0_PG | CR0_NE | CR0_ET | CR0_PE, .cr3 = (u64)top,
+		.cr4 = CR4_PAE, .address = THERE, .flip = CR4_PAE,
+	};
+
+	for (u32 i = 0; i < 4 * sizeof(u64); i += 2)
+		low[i] = i / 2 << 21 | PTE_PS | PTE_W | PTE_P;
+	low[2 * (THERE >> 21)] = RAM_FREE | PTE_PS | PTE_W | PTE_P;
+	for (u32 i = 256; i < 1024; i++)	/* 1 MiB to 4 MiB, as in PAE paging */
+		low[i] = i << 12 | PTE_W | PTE_P;
+	other[0] = (u64)places[NEW] | PTE_P;
+	top[0] = (u64)low | PTE_P;
+	top[THERE >> 22] = (u64)other | PTE_P;
+	*large = 40;
+	legacy_access(&l);
+	check(!l.faulted);
+	check(l.value == 40);
+	check(*large == 41);
+	if (l.after != NEW)
+		fail("CR4.PAE cleared: the page is where PAE paging had it");
+}
+
 /* TLB-12: with global ones, which the new CR3 alone would leave. */
 static void mov_to_cr0(void)
 {
@@ -608,7 +640,7 @@ static void ept_violation_drops(void)
 static const struct test tests[] = {
 	TEST(kept_until_invlpg), TEST(large_page_drops_whole), TEST(rights_are_of_the_walk),
 	TEST(dirty_is_of_the_walk), TEST(tables_are_kept),
-	TEST(mov_to_cr3), TEST(mov_to_cr4), TEST(mov_to_cr0), TEST(by_pcid),
+	TEST(mov_to_cr3), TEST(mov_to_cr4), TEST(cr4_pae), TEST(mov_to_cr0), TEST(by_pcid),
 	TEST(page_fault_drops), TEST(faults_are_not_kept),
 };
 static const struct test fep_tests[] = { TEST(emulated) };

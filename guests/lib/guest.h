@@ -179,6 +179,7 @@ struct legacy {
 	u32 cr0, cr3, cr4, pkrs;	/* in that mode */
 	u32 address, value;	/* reads the old value, writes its increment */
 	u32 faulted;
+	u32 flip, after;	/* CR4 bits then changed, and what is read with them so */
 };
 void legacy_access(struct legacy *l);
 u32 compat_read(u32 *p);	/* reads from a 32-bit code segment */

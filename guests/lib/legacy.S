@@ -13,6 +13,8 @@
 #define L_ADDRESS	16
 #define L_VALUE		20
 #define L_FAULTED	24
+#define L_FLIP		28
+#define L_AFTER		32
 
 	.text
 	.code64
@@ -75,6 +77,11 @@ legacy32:
 	mov	%eax, L_VALUE(%edi)
 	inc	%eax
 	mov	%eax, (%ebx)
+	mov	%cr4, %eax
+	xor	L_FLIP(%edi), %eax
+	mov	%eax, %cr4
+	mov	(%ebx), %eax
+	mov	%eax, L_AFTER(%edi)
 	jmp	back
 
 fault32:
