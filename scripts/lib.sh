@@ -29,16 +29,22 @@ say() {
 # digest PATH...: a short name for the content of files or folders and the
 # names in them, so that a result can be cached under it.
 digest() {
+	_folders=''
 	for _d in "$@"; do
 		[ -e "$_d" ] || die "there is no $_d to make a digest of"
+		[ -f "$_d" ] || _folders=1
 	done
-	for _d in "$@"; do
-		if [ -f "$_d" ]; then
-			sha256sum "$_d" | sed 's|  .*/|  |'
-		else
-			(cd "$(dirname "$_d")" && find -H "$(basename "$_d")" -type f -print0 | sort -z | xargs -0 -r sha256sum)
-		fi
-	done | sha256sum | cut -c1-16
+	if [ -z "$_folders" ]; then
+		sha256sum "$@" | sed 's|  .*/|  |'
+	else
+		for _d in "$@"; do
+			if [ -f "$_d" ]; then
+				sha256sum "$_d" | sed 's|  .*/|  |'
+			else
+				(cd "$(dirname "$_d")" && find -H "$(basename "$_d")" -type f -print0 | sort -z | xargs -0 -r sha256sum)
+			fi
+		done
+	fi | sha256sum | cut -c1-16
 }
 
 # need_space MB FOLDER: refuse before a long step what would fail in its middle.
