@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Runs the emulator: watch BARE LIMIT MAX LOG RUN COMMAND...
+ * Runs the emulator: watch BARE LIMIT MAX LOG RUN [RUN.scratch/machine] COMMAND...
  *
+ * A saved machine (lab/saved.cc) goes first. If it ends without a word, it is made
+ * empty, so that the next run saves it anew, and COMMAND boots.
  * LIMIT is in seconds, MAX, the bound of the output, in MiB.
  * The folder RUN.scratch has the files of this run, the lock RUN.lock tells that
  * they are in use (scripts/lib.sh); both are removed at the end.
@@ -82,9 +84,7 @@ static int judge(enum why why, int bare, int status, char **argv)
 		return FAIL;
 	}
 	if (WIFSIGNALED(status))
-		say("the emulator was ended by signal %d%s; its last messages:", WTERMSIG(status),
-		    strstr(argv[6], ".scratch/machine") ?
-		    " (it is a saved one: if it is so again, remove saved-* from the cache)" : "");
+		say("the emulator was ended by signal %d; its last messages:", WTERMSIG(status));
 	else
 		say("the emulator stopped by itself (status %d); its last messages:", WEXITSTATUS(status));
 	show_tail();
@@ -105,6 +105,19 @@ static void remove_run(const char *run)
 	nftw(path, remove_one, 8, FTW_DEPTH | FTW_PHYS);
 	snprintf(path, sizeof(path), "%s.lock", run);
 	remove(path);
+}
+
+/* Run the command behind the saved machine. */
+static void boot(int status, char **argv)
+{
+	int i = 6;
+
+	say("the saved machine could not go on (%s %d): this run boots", WIFSIGNALED(status) ? "signal" : "status",
+	    WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
+	if (!truncate(argv[i], 0))
+		for (; argv[i]; i++)
+			argv[i] = argv[i + 1];
+	execv("/proc/self/exe", argv);
 }
 
 int main(int argc, char **argv)
@@ -153,6 +166,8 @@ int main(int argc, char **argv)
 	status = end_child(s, 3, 5);
 	while (trace && wait(NULL) > 0)
 		;
+	if (why == ENDED && end_byte < 0 && !l0.panicked && !triple && !s[0].total && strstr(argv[6], ".scratch/machine"))
+		boot(status, argv);
 	remove_run(argv[5]);
 	return judge(why, bare, status, argv);
 }
