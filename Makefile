@@ -18,7 +18,7 @@ help:
 	@echo 'make migrate    live migration by QEMU of two releases, and libvirt       (root, network at first)'
 	@echo "make same       the kernels' own selftests as with their own modules     (root, network at first)"
 	@echo 'make conformance  the whole space of the conformance guest, 10 minutes    (root, network at first)'
-	@echo 'make fuzz       a million random sequences of a nested hypervisor, 25 minutes  (root, network at first)'
+	@echo 'make fuzz       a million random sequences of a nested hypervisor, 35 minutes  (root, network at first)'
 	@echo 'make bench      what PKS costs KVM, in instructions, written to docs/cost-*.md  (root, network at first)'
 	@echo 'make unit       tests that need nothing but a compiler'
 	@echo 'make prove      what a key forbids, in KVM: a proof for all inputs, by CBMC   (root, network at first)'
