@@ -8,6 +8,7 @@
  * Arguments: seed=S, count=N sequences, or from=A to=B of them; trace=1.
  */
 #include "fuzz/fuzz.h"
+#include "random.h"
 
 #define STEPS		4
 #define HASH_EVERY	1000
@@ -21,10 +22,7 @@ static bool trace;
 
 static u32 rnd(u32 below)
 {
-	random_state ^= random_state >> 12;
-	random_state ^= random_state << 25;
-	random_state ^= random_state >> 27;
-	return (random_state * 0x2545f4914f6cdd1d >> 33) % below;
+	return random_below(&random_state, below);
 }
 
 /* A value that leaves the library's key open, often closing the vault's first. */
@@ -392,7 +390,7 @@ static void use(struct vm *vm)
 /* Whether all was as it should be. */
 static bool run_sequence(u64 seed, u64 number, bool sure)
 {
-	random_state = (seed * 0x9e3779b97f4a7c15 ^ number * 0xbf58476d1ce4e5b9) | 1;
+	random_state = random_start(seed, number);
 	rnd(2);
 	start_sequence(sure);
 	use(&vms[0]);

@@ -19,6 +19,7 @@
 #include "evmcs.h"
 #include "ktap.h"
 #include "move.h"
+#include "../../guests/lib/random.h"
 
 enum { ACTS = 30, SECONDS = 4 };
 enum { VAULT = 0xc0000000, VAULT_KEY = 1 };
@@ -53,10 +54,7 @@ static bool trace;
 
 static uint32_t rnd(uint32_t below)
 {
-	random_state ^= random_state >> 12;
-	random_state ^= random_state << 25;
-	random_state ^= random_state >> 27;
-	return (random_state * 0x2545f4914f6cdd1d >> 33) % below;
+	return random_below(&random_state, below);
 }
 
 /* Leaves the guest's own key open; often forbids the vault's. */
@@ -479,7 +477,7 @@ static void run_sequence(uint64_t seed)
 	unsigned int i;
 
 	alarm(SECONDS);
-	random_state = (seed * 0x9e3779b97f4a7c15 ^ number * 0xbf58476d1ce4e5b9) | 1;
+	random_state = random_start(seed, number);
 	rnd(2);
 	start();
 	for (i = 0; i < ACTS; i++) {
