@@ -114,9 +114,10 @@ static void boot(int status, char **argv)
 
 	say("the saved machine could not go on (%s %d): this run boots", WIFSIGNALED(status) ? "signal" : "status",
 	    WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
-	if (!truncate(argv[i], 0))
-		for (; argv[i]; i++)
-			argv[i] = argv[i + 1];
+	if (truncate(argv[i], 0))
+		say("it stays in the cache: %s", strerror(errno));
+	for (; argv[i]; i++)
+		argv[i] = argv[i + 1];
 	execv("/proc/self/exe", argv);
 }
 
