@@ -26,6 +26,11 @@ say() {
 	printf '%s\n' "$*" >&2
 }
 
+# short_sum: what comes on stdin as a short name.
+short_sum() {
+	sha256sum | cut -c1-16
+}
+
 # digest PATH...: a short name for the content of files or folders and the
 # names in them, so that a result can be cached under it.
 digest() {
@@ -44,13 +49,18 @@ digest() {
 				(cd "$(dirname "$_d")" && find -H "$(basename "$_d")" -type f -print0 | sort -z | xargs -0 -r sha256sum)
 			fi
 		done
-	fi | sha256sum | cut -c1-16
+	fi | short_sum
+}
+
+# free_mb FOLDER: what is free on its disk.
+free_mb() {
+	df -Pm "$1" | awk 'NR == 2 { print $4 }'
 }
 
 # need_space MB FOLDER: refuse before a long step what would fail in its middle.
 need_space() {
 	workplace
-	_free=$(df -Pm "$2" | awk 'NR == 2 { print $4 }')
+	_free=$(free_mb "$2")
 	[ "$_free" -ge "$1" ] ||
 		die "$2 has $_free MB free and this step needs $1 MB: free some space or set XDG_CACHE_HOME to a folder on another disk"
 }
@@ -133,7 +143,7 @@ step() {
 	else
 		say "$_what: failed after $(($(date +%s) - _start)) s; its last lines:"
 		tail -n 15 "$_log" >&2 || true
-		if [ "$(df -Pm "$CACHE" | awk 'NR == 2 { print $4 }')" -lt 20 ]; then
+		if [ "$(free_mb "$CACHE")" -lt 20 ]; then
 			say "the disk of $CACHE is full: free some space or set XDG_CACHE_HOME to a folder on another disk"
 		fi
 	fi
