@@ -5,11 +5,12 @@
  *
  *   boot check ELF                       is it a multiboot kernel?
  *   boot flat ELF OUT                    its memory image; prints "ADDRESS ENTRY END"
- *   boot linux OUT MB PROCESSORS IMAGE "A E END" CMDLINE CPIO
+ *   boot linux OUT MB PROCESSORS IMAGE "A E END" CMDLINE CPIO [JOB]...
  *   boot multiboot OUT MB ELF CMDLINE
  *
  * The last two write OUT/block, which rom.S starts from, and print the lines of
- * the emulator's configuration that load everything.
+ * the emulator's configuration that load everything. JOB is what L0 asks for
+ * later (job.h): only its size is looked at.
  */
 #include <elf.h>
 #include <errno.h>
@@ -287,8 +288,8 @@ static void linux_(char **argv)
 	struct pvh_range map[] = { { 0, LOW, 1, 0 }, { HIGH, bytes - HIGH, 1, 0 } };
 	struct pvh_start start = { .magic = PVH_MAGIC, .version = 1, .nr_modules = 1 };
 	unsigned long long at, entry, end;
-	unsigned int processors = atoi(argv[4]);
-	struct stat st;
+	unsigned int processors = atoi(argv[4]), i;
+	struct stat st, job;
 
 	if (processors < 1 || processors > MAX_PROCESSORS)
 		die("%s processors: there are 1 to %d", argv[4], MAX_PROCESSORS);
@@ -296,6 +297,12 @@ static void linux_(char **argv)
 		die("%s: no place for this kernel (%s)", image, argv[6]);
 	if (stat(argv[8], &st))
 		die("cannot read %s: %s", argv[8], strerror(errno));
+	for (i = 9; argv[i]; i++) {
+		if (stat(argv[i], &job))
+			die("cannot read %s: %s", argv[i], strerror(errno));
+		if (job.st_size > JOB_MAX)
+			die("the files of this run are more than %u MB", JOB_MAX >> 20);
+	}
 	if (bytes > JOB || INITRD + (uint64_t)st.st_size > bytes)
 		die("%s MB of memory: no place for %s", argv[3], argv[8]);
 	printf("memory: guest=%u, host=%u, block_size=1024\n", (JOB + JOB_MAX) >> 20, (JOB + JOB_MAX) >> 20);
@@ -348,7 +355,7 @@ int main(int argc, char **argv)
 		write_flat(&im, argv[3]);
 		printf("%llx %x %llx\n", (unsigned long long)im.low, im.entry,
 		       (unsigned long long)im.end);
-	} else if (argc == 9 && !strcmp(argv[1], "linux")) {
+	} else if (argc >= 9 && !strcmp(argv[1], "linux")) {
 		linux_(argv);
 	} else if (argc == 6 && !strcmp(argv[1], "multiboot")) {
 		multiboot(argv);

@@ -103,7 +103,11 @@ static void start_child(char **argv, int *fds, int nr_fds)
 	for (i = 0; i < nr_fds; i++)
 		if (dup2(fds[i], i) < 0)
 			_exit(LAB);
-	execvp(argv[0], argv);
+	/* execvp() gives to /bin/sh what is no program. */
+	if (strchr(argv[0], '/'))
+		execv(argv[0], argv);
+	else
+		execvp(argv[0], argv);
 	dprintf(2, "cannot start %s: %s\n", argv[0], strerror(errno));
 	_exit(LAB);
 }

@@ -129,6 +129,7 @@ static bool write_process(int fd)
   int n = mappings(m);
   off_t at = (sizeof(elf) + PAGE - 1) & -PAGE;
 
+  if (n <= 0) return false;
   for (int i = 0; i < n; i++) {
     Elf64_Phdr *p = &elf.segment[i];
     p->p_type = PT_LOAD;
@@ -152,7 +153,7 @@ static bool write_process(int fd)
   elf.header.e_phentsize = sizeof(*elf.segment);
   elf.header.e_phnum = n + 1;
   // the end, by which lab/run knows that none of it is missing
-  return n > 0 && pwrite(fd, &elf, sizeof(elf), 0) == sizeof(elf) && pwrite(fd, "the end\n", 8, at) == 8;
+  return pwrite(fd, &elf, sizeof(elf), 0) == sizeof(elf) && pwrite(fd, "the end\n", 8, at) == 8;
 }
 
 // The file that this place is wanted in.
@@ -168,6 +169,7 @@ static void save(const char *name)
 {
   const char *run = getenv("LAB_RUN");
   char part[4096];
+  bool done;
   int fd;
 
   signal(SIGXFSZ, SIG_IGN);     // a limit of the size of files is an error as others
@@ -175,7 +177,10 @@ static void save(const char *name)
   pages = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
   snprintf(part, sizeof(part), "%s/part", run ? run : "");
   fd = open(part, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0755);
-  if (fd < 0 || ! write_process(fd) || close(fd) || rename(part, name)) {
+  done = fd >= 0 && write_process(fd);
+  // closed in any case: as long as it is open its room on a full disk is not free
+  if (fd >= 0 && close(fd)) done = false;
+  if (! done || rename(part, name)) {
     fprintf(stderr, "\nlab: the machine could not be saved, and the next run boots again: %s\n", strerror(errno));
     unlink(part);
   }

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Runs the emulator: watch BARE LIMIT MAX LOG RUN [RUN.scratch/machine] COMMAND...
+ * Runs the emulator: watch BARE LIMIT MAX LOG RUN [MACHINE] COMMAND...
  *
- * A saved machine (lab/saved.cc) goes first. If it ends without a word, it is made
- * empty, so that the next run saves it anew, and COMMAND boots.
+ * A saved machine (lab/saved.cc) goes first, whose name in the cache is then LAB_SAVED
+ * in the environment. If it ends without a word, that is removed, and COMMAND boots.
  * LIMIT is in seconds, MAX, the bound of the output, in MiB.
  * The folder RUN.scratch has the files of this run, the lock RUN.lock tells that
  * they are in use (scripts/lib.sh); both are removed at the end.
@@ -107,17 +107,18 @@ static void remove_run(const char *run)
 	remove(path);
 }
 
-/* Run the command behind the saved machine. */
-static void boot(int status, char **argv)
+/* Run the command behind the saved machine, which other runs may be executing. */
+static void boot(const char *saved, int status, char **argv)
 {
 	int i = 6;
 
 	say("the saved machine could not go on (%s %d): this run boots", WIFSIGNALED(status) ? "signal" : "status",
 	    WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
-	if (truncate(argv[i], 0))
+	if (remove(saved) && errno != ENOENT)
 		say("it stays in the cache: %s", strerror(errno));
 	for (; argv[i]; i++)
 		argv[i] = argv[i + 1];
+	unsetenv("LAB_SAVED");
 	execv("/proc/self/exe", argv);
 }
 
@@ -130,7 +131,7 @@ int main(int argc, char **argv)
 	};
 	int pipes[3][2], fds[5], i, null, status, bare;
 	double deadline;
-	char *trace;
+	char *trace, *saved;
 	enum why why;
 
 	if (argc < 7) {
@@ -167,8 +168,9 @@ int main(int argc, char **argv)
 	status = end_child(s, 3, 5);
 	while (trace && wait(NULL) > 0)
 		;
-	if (why == ENDED && end_byte < 0 && !l0.panicked && !triple && !s[0].total && strstr(argv[6], ".scratch/machine"))
-		boot(status, argv);
+	saved = getenv("LAB_SAVED");
+	if (why == ENDED && end_byte < 0 && !l0.panicked && !triple && !s[0].total && saved)
+		boot(saved, status, argv);
 	remove_run(argv[5]);
 	return judge(why, bare, status, argv);
 }

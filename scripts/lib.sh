@@ -153,23 +153,29 @@ step() {
 
 # workplace: have $CACHE/tmp for files named by our process id. A lock that goes
 # with the process and its children tells ours from what a killed run left
-# there, which goes now.
+# there, which goes now, its lock last; and so does what one left that had our id.
 workplace() {
 	[ "${_workplace:-}" != $$ ] || return 0
-	_why=$( (mkdir -p "$CACHE/tmp" && : >"$CACHE/tmp/$$.lock") 2>&1) || {
+	_lock=$CACHE/tmp/$$.lock
+	_why=$( (mkdir -p "$CACHE/tmp" && : >"$_lock") 2>&1) || {
 		_why=${_why##*: }
 		case $_why in
 		*space* | *quota*) die "cannot write to $CACHE: $_why: free some space or set XDG_CACHE_HOME to a folder on another disk" ;;
 		*) die "cannot write to $CACHE: $_why: set XDG_CACHE_HOME to a folder that you can write to" ;;
 		esac
 	}
-	exec 8>"$CACHE/tmp/$$.lock"
-	flock 8
-	_workplace=$$
-	for _l in "$CACHE"/tmp/*.lock; do
-		[ "$_l" = "$CACHE/tmp/$$.lock" ] || ! flock -n "$_l" true || rm -rf "${_l%lock}"*
+	# Before we have it another may take it for a killed run's.
+	while :; do
+		exec 8>"$_lock"
+		flock 8
+		[ ! -e "$_lock" ] || break
 	done
-	trap 'rm -rf "$CACHE/tmp/$$".*' EXIT
+	_workplace=$$
+	rm -rf "$CACHE/tmp/$$".[!l]*
+	for _l in "$CACHE"/tmp/*.lock; do
+		[ "$_l" = "$_lock" ] || flock -n "$_l" rm -rf "${_l%lock}"[!l]* "$_l" || true
+	done
+	trap 'set +f; rm -rf "$CACHE/tmp/$$".[!l]* "$CACHE/tmp/$$.lock"' EXIT
 	trap 'exit 130' INT
 	trap 'exit 143' TERM HUP
 }
