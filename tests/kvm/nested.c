@@ -446,7 +446,7 @@ static const struct {
 	{ "preemption timer at 0", nothing, 0, 0, .reason = 52, .pin = PIN_PREEMPTION_TIMER,
 	  .field = PREEMPTION_TIMER, .how = AT_ONCE },
 	{ "preemption timer", l2_waits, 0, 0, .reason = 52, .pin = PIN_PREEMPTION_TIMER,
-	  .field = PREEMPTION_TIMER, .value = 1 << 12 },
+	  .field = PREEMPTION_TIMER, .value = 1 << 16 },
 	{ "interrupt", l2_interrupts_itself, 0, 0, .reason = 1, .pin = PIN_EXTERNAL_INTERRUPT },
 	{ "NMI", l2_waits_for_nmi, 0, 0, .reason = 0, .pin = PIN_NMI, .how = NMI_BY_TEST },
 };
