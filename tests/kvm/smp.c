@@ -20,7 +20,7 @@
 #include "ktap.h"
 #include "vmx.h"
 
-enum { KEY = 3, DENIED = 5, ROUNDS = 24, MOVES = 60, SWAPS = 10, RELOADS = 4 };
+enum { KEY = 3, DENIED = 5, ROUNDS = 24, MOVES = 60, SWAPS = 10, RELOADS = 4, EXITS = 2000 };
 
 /* L1, vmcs12's fields and L2: of KEY they allow all, forbid writes, or both. */
 enum { L1 = 0x00010203, GUEST = 0x00112283, HOST_FIELD = 0x01223344, L2 = 0x02334455 };
@@ -602,6 +602,51 @@ static void shootdown(void)
 	end(vcpu);
 }
 
+/* Nothing but exits, each of the two vCPUs with values of its own: as many as there can
+ * be of what they do to each other (tests/debug). */
+static void exits_often(uint64_t seed)
+{
+	uint64_t i, value, lost = 0;
+	uint32_t eax;
+
+	write_cr4(read_cr4() | CR4_PKS);
+	for (i = 0; i < EXITS; i++) {
+		value = (2 * i + seed) * 0x9e3779b1 & 0xffffffff & ~KEY_BITS(OWN_KEY, 3);
+		wrmsr(MSR_PKRS, value);
+		if (i % 16 == 0)
+			lost += !!differs(value, shared.page);
+		asm volatile("cpuid" : "=a"(eax) : "0"(0) : "ebx", "ecx", "edx");
+		lost += rdmsr(MSR_PKRS) != value;
+	}
+	guest_sync(lost);
+}
+
+static void side_by_side(void)
+{
+	struct vm *vm = two_processors();
+	struct vcpu *vcpu = vcpu_new(vm, PKS_ON, exits_often, 0);
+	struct vcpu *other = vcpu_new_id(vm, 1, PKS_ON, exits_often, 1);
+	pthread_t thread;
+	uint64_t lost;
+	void *ended;
+
+	host_has(DENY_ALL);
+	keyed(vm, (uint64_t *)&shared.page, KEY);
+	other_thread = 0;
+	beside(&thread, run_target, other);
+	while (!other_thread)
+		usleep(20);
+	lost = vcpu_sync(vcpu);
+	pthread_join(thread, &ended);
+	CHECK(!lost, "the first vCPU lost its value %lu times", lost);
+	CHECK(ended == other && !other->cpu->value, "the second vCPU lost its value %lu times",
+	      other->cpu->value);
+	check_host(DENY_ALL);
+	host_set("watch", 0);
+	vcpu_free(other);
+	end(vcpu);
+}
+
 /* A vCPU that does not run is flushed by KVM, which is asked for in its steal time. */
 static void asks_kvm(uint64_t unused)
 {
@@ -739,6 +784,7 @@ static const struct test tests[] = {
 	{ "kvm.smp.key_changed_elsewhere", "TLB-8", key_changed_elsewhere, NULL },
 	{ "kvm.smp.key_changed_elsewhere_nested", "TLB-8", key_changed_elsewhere_nested, NULL },
 	{ "kvm.smp.shootdown", "TLB-8", shootdown, NULL },
+	{ "kvm.smp.side_by_side", "KVM-6, KVM-10", side_by_side, NULL },
 	{ "kvm.smp.shootdown_by_kvm", "TLB-11", shootdown_by_kvm, NULL },
 	{ "kvm.smp.reload", "KVM-1, KVM-10", reload, NULL },
 };
