@@ -23,7 +23,7 @@ help:
 	@echo 'make unit       tests that need nothing but a compiler'
 	@echo 'make prove      what a key forbids, in KVM: a proof for all inputs, by CBMC   (root, network at first)'
 	@echo 'make coverage   which lines and branches of KVM the tests reach, 10 minutes  (root, network at first)'
-	@echo 'make debug      our modules on kernels that look for wrong accesses, locking and more   (root, network at first)'
+	@echo 'make debug      our modules on kernels that look for wrong accesses, locks and races; slow (root, network at first)'
 	@echo 'make mutants    faults in kvm/, each of which a test must find; slow         (root, network at first)'
 	@echo 'make modules    kvm.ko and kvm-intel.ko with PKS for the stock kernel    (network at first)'
 	@echo 'make kernels    which kernels Debian offers, accepted or why not              (network at first)'
