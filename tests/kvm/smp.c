@@ -559,6 +559,15 @@ static void *run_target(void *vcpu)
 	return run_quietly(vcpu) ? vcpu : NULL;
 }
 
+/* A second guest, on the other processor, from when this returns. */
+static void run_beside(pthread_t *thread, struct vcpu *vcpu)
+{
+	other_thread = 0;
+	beside(thread, run_target, vcpu);
+	while (!other_thread)
+		usleep(20);
+}
+
 /* Each goes to where the other was, in the middle of KVM_RUN. Ends both. */
 static void *swapper(void *swaps)
 {
@@ -584,10 +593,7 @@ static void shootdown(void)
 
 	shared.request = shared.done = shared.wrong = 0;
 	shared.entry = keyed(vm, (uint64_t *)&shared.page, KEY);
-	other_thread = 0;
-	beside(&thread, run_target, other);
-	while (!other_thread)
-		usleep(20);
+	run_beside(&thread, other);
 	beside(&swapping, swapper, &swaps);
 	wrong = vcpu_sync(vcpu);
 	pthread_join(thread, &ended);
@@ -632,10 +638,7 @@ static void side_by_side(void)
 
 	host_has(DENY_ALL);
 	keyed(vm, (uint64_t *)&shared.page, KEY);
-	other_thread = 0;
-	beside(&thread, run_target, other);
-	while (!other_thread)
-		usleep(20);
+	run_beside(&thread, other);
 	lost = vcpu_sync(vcpu);
 	pthread_join(thread, &ended);
 	CHECK(!lost, "the first vCPU lost its value %lu times", lost);
